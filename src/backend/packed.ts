@@ -2,6 +2,7 @@
 
 import { codeBytes } from "#ir/compact.js";
 import { greatest } from "#diagnostic/extremes.js";
+import { bytesOf as bytesIn } from "#ir/target.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import type { IntegerElement, KernelProgram, PackedCodes, PackedWeight } from "#kernel/ir/ir.js";
@@ -66,7 +67,7 @@ function* packWeights(
   for (const entry of program.weights) {
     const { compact } = entry;
     const pieces = compact?.pack(memory) ?? entry.pack(memory, (count) => flushed.set(entry.name, count));
-    const padded = piecesOf(entry, pieces);
+    const padded = piecesOf(entry, pieces, program.lanes);
     const inFile = compact
       ? codePieces(compact, padded)
       : entry.element
@@ -241,15 +242,17 @@ function memorySink(): WeightSink & { readonly file: Uint8Array; readonly data: 
   };
 }
 
-/** The pieces of a weight, and zeros up to its end. */
+/** The pieces of a weight, and zeros up to a multiple of the lanes. */
 function* piecesOf(
-  { name, elements }: PackedWeight,
+  entry: PackedWeight,
   pieces: Iterable<Float32Array | Int32Array>,
+  lanes: number,
 ): Generator<Float32Array | Int32Array> {
-  let rest = elements;
+  let rest = (weightWords(entry, lanes) * 4) / bytesIn(entry.element);
   for (const piece of pieces) {
     rest -= piece.length;
-    if (rest < 0) bug(`weight ${name} packs more than the ${elements} elements that it has room for`);
+    if (rest < 0)
+      bug(`weight ${entry.name} packs more than the ${entry.elements} elements that it has room for`);
     if (piece.length > 0) yield piece;
   }
   if (rest > 0) yield new Float32Array(rest);

@@ -10,7 +10,7 @@ import type { AttributeTable, Op, Problem } from "./op.js";
 import { isProblem } from "./op.js";
 import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
-import { add, div, f32, max, min, mul, operand, sub, unary } from "./scalar.js";
+import { add, div, f32, min, mul, operand, select, sub, unary } from "./scalar.js";
 
 /** The attribute of ops that take integers with a zero point. */
 export const zeroAttribute = (of: string) =>
@@ -43,7 +43,9 @@ export const quantize: Op<typeof quantizeAttributes> = {
     ([x, scale], { zero, low, high, type }) => {
       const steps = add(unary("round", f32(div(f32(x), scale))), zero);
       const [least, greatest] = integerRanges[type];
-      return min(max(steps, Math.max(low, least)), Math.min(high, greatest));
+      // A NaN is not above the least.
+      const first = Math.max(low, least);
+      return min(select("lt", first, steps, steps, first), Math.min(high, greatest));
     },
     (x, { zero, low, high, type }) => {
       if (isInteger(x.dtype)) return { problem: `x is ${x.dtype}, but quantize takes f32`, operand: 0 };
@@ -71,7 +73,7 @@ export const quantize: Op<typeof quantizeAttributes> = {
       return { dtype: type, shape: x.shape };
     },
   ),
-  doc: "The nearest integer of a type: clip(round(x / scale) + zero, low, high), with ties to even. The operand and the quotient are rounded to f32.",
+  doc: "The nearest integer of a type: clip(round(x / scale) + zero, low, high), with ties to even. The operand and the quotient are rounded to f32. NaN gives the least.",
   operands: [{ name: "x", doc: "any shape, f32", role: "data" }, scaleOperand],
   nonFinite: "near zero",
   jumps: true,

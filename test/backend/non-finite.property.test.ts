@@ -6,7 +6,8 @@ import { emit } from "#compile/emit.js";
 import { optimize } from "#compile/optimize.js";
 import { interpret } from "#interpret/interpret.js";
 import { inputNodes } from "#ir/graph.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
+import { drawIntegers } from "#ops/distributions.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
@@ -19,7 +20,9 @@ const special = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]
 /** Normal values, some of them special. */
 function specialInputs(module: Module, random: Random, share: number) {
   return new Map(
-    inputNodes(module.graph).map(({ name, type: { shape } }) => {
+    inputNodes(module.graph).map(({ name, type: { dtype, shape } }) => {
+      if (isInteger(dtype))
+        return [name, { shape, data: Float64Array.from(drawIntegers(random, dtype, elements(shape))) }];
       const data = Float64Array.from({ length: elements(shape) }, () =>
         random.next() < share ? random.pick(special) : Math.fround(random.normal()),
       );

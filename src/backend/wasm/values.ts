@@ -159,6 +159,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "select":
         return op("select", of(value.then), of(value.otherwise), of(value.if));
       case "select_compare": {
+        const bound = boundOf(value);
+        if (bound && isWide(value.type)) return op(`f32x4.p${bound}`, of(value.a), of(value.b));
         const [a, b, then, otherwise] = [value.a, value.b, value.then, value.otherwise].map(of);
         if (!a || !b || !then || !otherwise) return bug("a choice of less than four");
         return isWide(value.type)
@@ -415,6 +417,16 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
   }
 
   return { locals, indexOf, of, assigned, store, keepShared, inScope };
+}
+
+/** The instruction that is this choice, also for NaN: `a < b ? b : a` is `pmax(a, b)`. */
+function boundOf({ fn, a, b, then, otherwise }: Of<"select_compare">): "max" | undefined {
+  return fn === "lt" && isSame(then, b) && isSame(otherwise, a) ? "max" : undefined;
+}
+
+function isSame(a: Value, b: Value): boolean {
+  if (a.kind === "splat" && b.kind === "splat") return isSame(a.x, b.x);
+  return a === b || (a.kind === "const" && b.kind === "const" && Object.is(a.value, b.value));
 }
 
 function isConstant(value: Value): boolean {

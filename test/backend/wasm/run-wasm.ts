@@ -5,7 +5,8 @@ import { addressOf, binaryOf } from "#backend/wasm/emit.js";
 import { layoutOf } from "#backend/wasm/layout.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
-import type { KernelProgram, Launch, PackedWeight } from "#kernel/ir/ir.js";
+import type { KernelProgram, Launch, PackedWeight, Port } from "#kernel/ir/ir.js";
+import { weightWords } from "#kernel/ir/memory.js";
 
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -19,7 +20,7 @@ export async function runWasm(
   inputs: ReadonlyMap<string, Tensor>,
   relaxed: boolean,
 ): Promise<Map<string, Float32Array>> {
-  const count = program.weights.reduce((sum, weight) => sum + weight.elements, 0);
+  const count = program.weights.reduce((sum, weight) => sum + weightWords(weight, program.lanes), 0);
   const layout = layoutOf(program, count);
   const pages = Math.ceil((layout.scratch + program.scratch * 4) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
@@ -58,13 +59,24 @@ export async function runWasm(
     for (const launch of setup.splice(0, launches)) play(launch);
   }
   arena.fill(Number.NaN);
-  for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
+  const placeOf = ({ element, offset, shape }: Port) => {
+    const Elements = arraysOf[element ?? "f32"];
+    const start = layout.arena + offset * Elements.BYTES_PER_ELEMENT;
+    return new Elements(memory.buffer, start, elements(shape));
+  };
+  for (const port of program.inputs) placeOf(port).set(inputs.get(port.name)!.data);
 
   for (const launch of program.launches) play(launch);
-  return new Map(
-    program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),
-  );
+  return new Map(program.outputs.map((port) => [port.name, Float32Array.from(placeOf(port))]));
 }
+
+const arraysOf = {
+  f32: Float32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  i16: Int16Array,
+  i32: Int32Array,
+} as const;
 
 type Run = (...of: number[]) => void;
 
@@ -78,11 +90,12 @@ function untouched(length: number): Uint8Array {
 
 /** Puts a weight into memory and returns the address after it. */
 function put(weight: PackedWeight, memory: WebAssembly.Memory, at: number): number {
-  new Float32Array(memory.buffer, at, weight.elements).fill(0);
-  let to = at;
+  const Elements = arraysOf[weight.element ?? "f32"];
+  const values = new Elements(memory.buffer, at, weight.elements).fill(0);
+  let to = 0;
   for (const piece of weight.pack()) {
-    new Float32Array(memory.buffer, to, piece.length).set(piece);
-    to += piece.byteLength;
+    values.set(piece, to);
+    to += piece.length;
   }
-  return at + weight.elements * 4;
+  return at + values.byteLength;
 }
