@@ -1,11 +1,12 @@
-// Moves zero points out of sums: the integers that sums read are stored less their zero points. Kernels compute integers as f32, where
-// nothing is gained by storing them in eight bits, and sums of centred integers need no correction and pad with zeros.
+// Moves zero points out of sums that kernels compute as f32: the integers that such sums read are stored less their zero points, so that sums
+// need no correction and pad with zeros. Sums that a target computes in integers keep their zero points.
 
 import { produce } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
 import { createFresh } from "#ir/fresh.js";
-import type { Node, NodeId, OpName } from "#ir/graph.js";
-import { outputIds, topological, users } from "#ir/node-order.js";
+import type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
+import { topological } from "#ir/node-order.js";
+import type { Target } from "#ir/target.js";
 import type { IntegerType, TensorType } from "#ir/type.js";
 import { elements, integerRanges, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
@@ -14,16 +15,17 @@ import type { Attributes } from "#ops/op.js";
 import { zeroNames } from "#ops/result-type.js";
 import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
+import { isByteSum } from "#template/byte-sums.js";
 
 export const centerIntegers: Pass = {
   name: "center-integers",
-  doc: "Stores the integers that sums read less their zero points, so that sums need no zero points.",
-  run: (module) => {
+  doc: "Stores the integers that sums of f32 read less their zero points, so that these sums need no zero points.",
+  run: (module, { target }) => {
     const { graph } = module;
     const hasZero = [...graph.nodes.values()].some(
-      (node) => opOf(node.op).integers !== undefined && zerosOf(node).some((zero) => zero !== 0),
+      (node) => zerosOf(node).some((zero) => zero !== 0) && !isByteSum(graph, node, target),
     );
-    return hasZero ? centred(module) : module;
+    return hasZero ? centred(module, target) : module;
   },
 };
 
@@ -34,8 +36,9 @@ interface Stored {
   readonly offset: number;
 }
 
-function centred(module: Module): Module {
+function centred(module: Module, target: Target): Module {
   const { graph, weights } = module;
+  const toCentre = readByCentredSums(graph, target);
   const fresh = createFresh(graph);
   const changed = new Map<NodeId, Node>();
   const values = new Map<NodeId, Stored>();
@@ -143,7 +146,7 @@ function centred(module: Module): Module {
     const ids = inputs.map(({ id }) => id);
     if (node.op === "quantize") {
       const { zero, low, high, type: dtype } = node.attributes;
-      if (zero === 0 || !isRead(module, node)) continue;
+      if (zero === 0 || !toCentre.has(node.id)) continue;
       const [least, greatest] = integerRanges[dtype];
       const own = centredType(dtype, zero);
       const bounds = { low: Math.max(low, least) - zero, high: Math.min(high, greatest) - zero };
@@ -153,6 +156,13 @@ function centred(module: Module): Module {
       const { offset = 0 } = inputs[0] ?? {};
       const { zero } = node.attributes;
       put(node, ids, offset === 0 ? node.attributes : { zero: zero - offset });
+    } else if (isByteSum(graph, node, target)) {
+      const whole = inputs.map((value, at) => withOffset(value, 0, integerType(module, node, at), node));
+      put(
+        node,
+        whole.map(({ id }) => id),
+        node.attributes,
+      );
     } else if (opOf(node.op).integers === "sums" && isInteger(node.type.dtype)) {
       const factors = inputs.map((value, at): Stored => {
         const zero = zerosOf(node)[at];
@@ -226,7 +236,15 @@ function centredType(dtype: IntegerType, zero: number): IntegerType {
   );
 }
 
-/** Whether the net computes with a value; if it is only an output, its zero point stays. */
-function isRead({ graph }: Module, node: Node): boolean {
-  return (users(graph).get(node.id) ?? []).length > 0 || !outputIds(graph).has(node.id);
+/** The values that sums of f32 read with a zero point, or through moves. */
+function readByCentredSums(graph: Graph, target: Target): ReadonlySet<NodeId> {
+  const found = new Set<NodeId>();
+  for (const node of topological(graph).toReversed()) {
+    const { integers } = opOf(node.op);
+    const isCentred =
+      zerosOf(node).length > 0 && isInteger(node.type.dtype) && !isByteSum(graph, node, target);
+    if (isCentred || (integers === "moves" && found.has(node.id)))
+      for (const id of node.inputs) found.add(id);
+  }
+  return found;
 }

@@ -1,21 +1,21 @@
-// Divides sums of integers that f32 does not hold exactly. Kernels sum integers as f32, which is exact as long as every partial sum is below
+// Divides sums of integers that f32 does not hold exactly. Kernels that have no products of integers sum integers as f32, which is exact as long as every partial sum is below
 // 2²⁴. A larger sum becomes two, of the upper and the lower digits of the weights, each exact: adding them rounds once, as the conversion of
 // the exact sum to f32 does.
 
 import { produce } from "immer";
-import { greatest, least } from "#diagnostic/extremes.js";
 import { createFresh } from "#ir/fresh.js";
 import type { Node, NodeId, NodeOf, WeightId } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
-import { integerRanges, isInteger } from "#ir/type.js";
-import type { Module, WeightStore } from "#ir/weights.js";
+import { isInteger } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import { makeNode, opOf } from "#ops/index.js";
+import { makeNode } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
+import { integerRange, isByteSum } from "#template/byte-sums.js";
 
 /** f32 holds all integers up to this one. */
 const exact = 2 ** 24;
@@ -28,17 +28,15 @@ type Product = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d"> | NodeOf<"dense">;
 export const divideSums: Pass = {
   name: "divide-sums",
   doc: "Divides sums of integers that could exceed what f32 holds exactly into two, by digits of the weights.",
-  run: (module) => {
+  run: (module, { target }) => {
     const { graph, weights } = module;
     const divided = new Map<NodeId, readonly Node[]>();
     const fresh = createFresh(graph);
-    const ranges = new Map<NodeId, Range>();
     for (const node of topological(graph)) {
-      if (!isInteger(node.type.dtype)) continue;
-      ranges.set(node.id, rangeOf(module, node, ranges));
+      if (!isInteger(node.type.dtype) || isByteSum(graph, node, target)) continue;
       const [x, w, b] = operands(graph, node);
       if (!isProduct(node) || w?.op !== "constant" || b?.op !== "constant" || !x) continue;
-      const range = ranges.get(x.id) ?? [0, 0];
+      const range = integerRange(graph, x.id);
       const whole = weights.readF32(w.attributes.weight);
       const bias = weights.readF32(b.attributes.weight).slice();
       if (isExact(whole, range, bias)) continue;
@@ -90,19 +88,6 @@ export const divideSums: Pass = {
   },
 };
 
-/** The least and the greatest integer that a value can have. */
-type Range = readonly [number, number];
-
-function rangeOf({ graph }: Module, node: Node, ranges: ReadonlyMap<NodeId, Range>): Range {
-  const [low, high] = isInteger(node.type.dtype) ? integerRanges[node.type.dtype] : [0, 0];
-  if (node.op === "quantize")
-    return [Math.max(low, node.attributes.low), Math.min(high, node.attributes.high)];
-  if (opOf(node.op).integers !== "moves") return [low, high];
-  const own = operands(graph, node).flatMap(({ id }) => ranges.get(id) ?? []);
-  if (node.op === "pad") own.push(node.attributes.value);
-  return [least(own), greatest(own)];
-}
-
 function isProduct(node: Node): node is Product {
   return node.op === "conv2d" || node.op === "depthwise_conv2d" || node.op === "dense";
 }
@@ -111,7 +96,7 @@ function isProduct(node: Node): node is Product {
  * Whether f32 holds every partial sum of products and a bias, in whatever order they are added; the output channels are the last axis of a
  * weight. All partial sums are multiples of the greatest power of two that divides the weights and the bias.
  */
-function isExact(weight: Float32Array, [low, high]: Range, bias: Float32Array): boolean {
+function isExact(weight: Float32Array, [low, high]: readonly [number, number], bias: Float32Array): boolean {
   const filters = bias.length;
   const up = Float64Array.from(bias, (b) => Math.max(b, 0));
   const down = Float64Array.from(bias, (b) => Math.min(b, 0));

@@ -73,7 +73,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
  */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectModule("emit", module);
-  const [wrong] = kernelErrors(module);
+  const [wrong] = kernelErrors(module, targetOf(options.target, options).target);
   if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
   return runToEnd(emitSteps(module, options, () => false));
 }
@@ -86,7 +86,8 @@ export function* emitWithinLimits(
   module: Module,
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
-  const wrong = kernelErrors(module);
+  const { target } = targetOf(options.target, options);
+  const wrong = kernelErrors(module, target);
   if (wrong.length > 0) return { diagnostics: wrong };
   const artifact = yield* emitSteps(
     module,

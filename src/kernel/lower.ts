@@ -9,11 +9,13 @@ import { bytesOf } from "#ir/target.js";
 import { channels } from "#ir/type.js";
 import { hasZeroPoint, macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
+import { isByteSum } from "#template/byte-sums.js";
 import { KernelBuilder } from "./ir/build.js";
 import type { Body } from "./ir/body.js";
 import { bodyOf } from "./template/bodies.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir/ir.js";
 import { weightWords } from "./ir/memory.js";
+import { valuesOf, walkStatements, walkValue } from "./ir/walk.js";
 import { packedCodes } from "./part/compact.js";
 import { summedWeights, withoutNegligible } from "./part/negligible.js";
 import type { Ref } from "./part/operands.js";
@@ -35,7 +37,9 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
     const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes });
     const body = bodyOf(k);
-    const { kernel, sources } = k.finish(name, body);
+    const { kernel: inPairs, sources } = k.finish(name, body);
+    const quads = hasDots(inPairs) ? inQuads(name, inPairs, bodyOf) : undefined;
+    const kernel = { ...inPairs, ...given({ quads }) };
     const subgroup = body.subgroups && tile.subgroup && k.finish(name, body.subgroups, tile.subgroup.items);
     if (subgroup && subgroup.sources.some((source, at) => source !== sources[at]))
       bug(`${name} reads other operands in subgroups`);
@@ -45,6 +49,21 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
       places: sources.map(placeOf),
       ...label,
     };
+  }
+
+  /** The form of a kernel for processors with dot products of four bytes; undefined if it is no other. */
+  function inQuads(
+    name: string,
+    inPairs: Kernel,
+    bodyOf: (k: KernelBuilder<Ref>) => Body,
+  ): Kernel | undefined {
+    const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes, dots: "quads" });
+    const { kernel } = k.finish(name, bodyOf(k));
+    if (JSON.stringify(kernel) === JSON.stringify(inPairs)) return undefined;
+    const isSame =
+      kernel.grid.count === inPairs.grid.count &&
+      JSON.stringify(kernel.parameters) === JSON.stringify(inPairs.parameters);
+    return isSame ? kernel : bug(`the two forms of ${name} differ in more than their sums`);
   }
 
   /** The start of a source, or its weight, whose place in the packed file is decided at the end. */
@@ -76,7 +95,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   }
 
   for (const node of graph.nodes.values())
-    if (hasZeroPoint(node)) bug(`${node.name} has a zero point: the pass center-integers did not run`);
+    if (hasZeroPoint(node) && !isByteSum(graph, node, target))
+      bug(`${node.name} has a zero point: the pass center-integers did not run`);
   for (const group of schedule.groups)
     launches.push(
       launchOf(kernelName(schedule, group), labelOf(schedule, group), (k) =>
@@ -96,7 +116,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     arenas: schedule.arenas,
     weightParts: packed.parts,
     scratch: greatest(
-      kernels.all.map(({ scratch }) => scratch),
+      kernels.all.map(({ scratch, quads }) => Math.max(scratch, quads?.scratch ?? 0)),
       0,
     ),
     inputs: schedule.inputs.map(portOf),
@@ -120,6 +140,15 @@ function portOf({ name, view, once }: Schedule["outputs"][number]): Port {
 interface Start {
   readonly memory: number;
   readonly offset: number;
+}
+
+/** Whether a kernel adds products of bytes. */
+function hasDots({ body }: Kernel): boolean {
+  let found = false;
+  walkStatements(body, (statement) => {
+    for (const value of valuesOf(statement)) walkValue(value, ({ kind }) => (found ||= kind === "dot_pairs"));
+  });
+  return found;
 }
 
 /** The names and counts of a launch. */
@@ -286,7 +315,8 @@ function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
     } while (taken.has(name));
     counts.set(kernel.name, count);
     taken.add(name);
-    return name === kernel.name ? kernel : { ...kernel, name };
+    const quads = kernel.quads && { ...kernel.quads, name };
+    return name === kernel.name ? kernel : { ...kernel, name, ...given({ quads }) };
   });
 }
 

@@ -11,6 +11,7 @@ import { weightBandwidth } from "#ir/target.js";
 import { elements, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
+import { isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
@@ -68,7 +69,7 @@ export function chooseWinograd(
   const convolutions = groups.flatMap((nodes) =>
     nodes
       .filter(isThreeByThree(graph))
-      .map((node) => ({ node, hindrance: hindranceOf(graph, nodes, node, nonFinite) })),
+      .map((node) => ({ node, hindrance: hindranceOf(graph, nodes, node, target, nonFinite) })),
   );
   const { transforms } = target;
   if (!winograd || transforms === undefined) {
@@ -162,7 +163,9 @@ export function canTransform(
 ): boolean {
   const node = nodes.find(isThreeByThree(graph));
   return (
-    target.transforms !== undefined && !!node && hindranceOf(graph, nodes, node, nonFinite) === undefined
+    target.transforms !== undefined &&
+    !!node &&
+    hindranceOf(graph, nodes, node, target, nonFinite) === undefined
   );
 }
 
@@ -171,8 +174,10 @@ function hindranceOf(
   graph: Graph,
   nodes: NodeGroup,
   node: NodeOf<"conv2d">,
+  target: Target,
   nonFinite: ReadonlyMap<NodeId, string>,
 ): string | undefined {
+  if (isByteSum(graph, node, target)) return "products of bytes are faster without transforms";
   const { stride, dilation, groups } = node.attributes;
   if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;

@@ -30,7 +30,7 @@ export interface ExplainOptions extends ModelOptions, PassOptions {
 export function explainModel(path: string, options: ExplainOptions, session: Session): void {
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (!model || !optimized || !hasKernels(optimized.module, model, session)) return;
+  if (!model || !optimized || !hasKernels(optimized.module, model, options.target, session)) return;
   session.progress.show("adding up");
   const scheduled = scheduleFor(optimized, options, session);
   if (!scheduled) return;

@@ -83,7 +83,7 @@ async function showGraph(
     case "kernels": {
       const devices = readDevices(options, session);
       const { target } = targetOf(options.target, devices);
-      if (!devices || !hasKernels(module, model, session)) return undefined;
+      if (!devices || !hasKernels(module, model, options.target, session)) return undefined;
       const { program } = lowerModule(module, target, { verify: options.verify ?? false });
       const counts = countsOf(model.graph, {
         kernels: program.launches.length,

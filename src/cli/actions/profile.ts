@@ -29,7 +29,7 @@ export async function profileModel(path: string, options: ProfileOptions, sessio
   if (gpu && !gpu.value) return fail(gpu.diagnostics, session);
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (!model || !optimized || !hasKernels(optimized.module, model, session)) return;
+  if (!model || !optimized || !hasKernels(optimized.module, model, options.target, session)) return;
   const devices = readDevices(options, session);
   if (!devices) return;
   const profiled = await profile(optimized.module, {

@@ -5,6 +5,7 @@ import type { Optimized } from "#compile/optimize.js";
 import { optimize } from "#compile/optimize.js";
 import { joinRules } from "#compile/rules.js";
 import { targetOf } from "#compile/targets.js";
+import type { TargetName } from "#ir/target.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import { printGraph } from "#inspect/lift.js";
@@ -74,9 +75,14 @@ export function optimizeModel(
   return optimized.value;
 }
 
-/** Whether a module can become kernels; reports errors if it cannot. */
-export function hasKernels(module: Module, model: Model, session: Session): boolean {
-  const errors = kernelErrors(module);
+/** Whether a module can become kernels of a target; reports errors if it cannot. */
+export function hasKernels(
+  module: Module,
+  model: Model,
+  target: TargetName | undefined,
+  session: Session,
+): boolean {
+  const errors = kernelErrors(module, targetOf(target).target);
   session.code = Math.max(session.code, report(session.terminal, errors, model.sources));
   return errors.length === 0;
 }

@@ -194,6 +194,8 @@ export interface BuilderOptions {
   readonly sumsInBlocks?: boolean;
   readonly waitingSums?: number;
   readonly writtenTaps?: number;
+  /** Which of the two forms of a kernel of bytes is built; see `Kernel.quads`. */
+  readonly dots?: "pairs" | "quads";
 }
 
 /** The body of a kernel under construction; `S` is the type of the sources of parameters. */
@@ -206,6 +208,8 @@ export class KernelBuilder<S> {
   readonly sumsInBlocks: boolean;
   readonly waitingSums: number;
   readonly writtenTaps: number;
+  /** See `BuilderOptions`. */
+  readonly dots: "pairs" | "quads";
   readonly #arguments: Argument<S>[] = [];
   #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
@@ -218,6 +222,7 @@ export class KernelBuilder<S> {
     this.sumsInBlocks = options.sumsInBlocks ?? false;
     this.waitingSums = options.waitingSums ?? Number.POSITIVE_INFINITY;
     this.writtenTaps = options.writtenTaps ?? 0;
+    this.dots = options.dots ?? "pairs";
   }
 
   /** A parameter for `source`. */

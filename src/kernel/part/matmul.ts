@@ -21,6 +21,8 @@ import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
 import type { Level } from "./sums.js";
 import { productBlock, sumLoops } from "./sums.js";
+import type { ByteColumns } from "./byte-tile.js";
+import { emitByteTile } from "./byte-tile.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -62,6 +64,8 @@ export interface Columns {
    * rows of A are read as vecs, in runs of a multiple of the lanes.
    */
   readonly deep?: boolean;
+  /** Present if the factors are bytes. Then elements of B are bytes, and `depth` is a multiple of four for each run. */
+  readonly bytes?: ByteColumns;
 }
 
 export interface Product {
@@ -88,13 +92,17 @@ export interface Segment {
   readonly wide: boolean;
 }
 
-/** The panels of some columns: full tiles, then the rest as vecs, then single columns. */
-export function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): Segment[] {
+/** The panels of some columns: full tiles, then the rest as vecs, then single columns; or, of bytes, the rest as vecs that may not be full. */
+export function segmentsOf(
+  k: Build,
+  tile: Tile,
+  { count, wide, bytes }: Pick<Columns, "count" | "wide"> & { readonly bytes?: unknown },
+): Segment[] {
   const lanes = wide ? k.lanes : 1;
   const width = Math.max(lanes, Math.floor(tile.columns / lanes) * lanes);
   const full = Math.floor(count / width);
   const rest = count - full * width;
-  const vecs = Math.floor(rest / lanes) * lanes;
+  const vecs = (bytes ? Math.ceil(rest / lanes) : Math.floor(rest / lanes)) * lanes;
   return [
     { count: full, first: 0, width, wide: lanes > 1 },
     { count: vecs > 0 ? 1 : 0, first: full * width, width: vecs, wide: lanes > 1 },
@@ -103,8 +111,8 @@ export function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): 
 }
 
 /** The widths of the panels in which a product reads its packed columns. */
-export function panelWidths(k: Build, tile: Tile, columns: number): number[] {
-  return segmentsOf(k, tile, columns, true).flatMap(({ count, width }) =>
+export function panelWidths(k: Build, tile: Tile, columns: number, ofBytes = false): number[] {
+  return segmentsOf(k, tile, { count: columns, wide: true, bytes: ofBytes }).flatMap(({ count, width }) =>
     new Array<number>(count).fill(width),
   );
 }
@@ -116,7 +124,7 @@ export function eachPanel(
   columns: number,
   each: (first: Int, width: number, lanes: Width) => void,
 ): void {
-  for (const segment of segmentsOf(k, tile, columns, true))
+  for (const segment of segmentsOf(k, tile, { count: columns, wide: true }))
     k.items(["panel"], [segment.count], (panel = 0) =>
       each(
         k.letInt("n", addInt(mulInt(panel, segment.width), segment.first)),
@@ -131,7 +139,7 @@ export function eachPanel(
  * to one more or a few more: of 5 parts, one of two threads has 3.
  */
 export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: number): number {
-  const [only, ...more] = segmentsOf(k, tile, columns.count, columns.wide);
+  const [only, ...more] = segmentsOf(k, tile, columns);
   if (!only || more.length > 0) return 1;
   const most = blockSize(only.count, wanted);
   const even = only.count % 2 === 0 && wanted > 1 ? 2 * blockSize(only.count / 2, Math.floor(wanted / 2)) : 1;
@@ -142,16 +150,20 @@ export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: numb
  * Emits loops over all panels, lines and row tiles. Panels are the outer loop, so that one panel stays in the nearest cache while the rows
  * are read. The remainders at the right and at the bottom get separate, narrower tiles.
  */
-export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops = k.items): void {
+export function emitMatmul(k: Build, usual: Tile, product: Product, loops: Loops = k.items): void {
   const { columns, part } = product;
-  for (const segment of segmentsOf(k, tile, columns.count, columns.wide)) {
+  const tile = columns.bytes ? { ...usual, rows: columns.bytes.rows } : usual;
+  for (const segment of segmentsOf(k, tile, columns)) {
     const panels = segment.count / (part?.count ?? 1);
     const firstPanel = part ? mulInt(part.index, panels) : 0;
     const full = Math.floor(product.rows / tile.rows);
     const rest = product.rows - full * tile.rows;
     const tiles = product.lines * full;
     const isReadAhead =
-      tile.ahead !== undefined && tiles <= tile.ahead.tiles && isStreamed(segment, columns, tile.ahead.bytes);
+      tile.ahead !== undefined &&
+      !columns.bytes &&
+      tiles <= tile.ahead.tiles &&
+      isStreamed(segment, columns, tile.ahead.bytes);
     const emit = (
       panel: Int,
       line: Int,
@@ -160,8 +172,9 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     ): void => {
       const column = k.letInt("n", addInt(mulInt(addInt(firstPanel, panel), segment.width), segment.first));
       const { within = (_line, body) => body() } = product;
+      const emitOne = columns.bytes ? emitByteTile : emitTile;
       within(line, () =>
-        emitTile(k, {
+        emitOne(k, {
           product,
           segment,
           ...of,

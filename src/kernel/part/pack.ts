@@ -128,7 +128,8 @@ function packPanel(
   return panel;
 }
 
-function branchRow(row: number, depth: number, branches: number): number {
+/** The row in the order of the graph of a row that is packed branch by branch. */
+export function branchRow(row: number, depth: number, branches: number): number {
   const perBranch = depth / branches;
   return (row % perBranch) * branches + Math.floor(row / perBranch);
 }

@@ -7,7 +7,8 @@ import type { Padding, Size } from "#ops/attributes.js";
 import type { Border } from "./border.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
-import type { Place } from "../ir/ir.js";
+import type { IntegerElement, Place } from "../ir/ir.js";
+import { copyBytes } from "./copy-bytes.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import type { Tile } from "./tile.js";
@@ -47,6 +48,8 @@ export interface StripOptions {
   readonly aligned?: boolean;
   /** The most scratch that the kernel can have, in elements. */
   readonly limit: number;
+  /** The integers that scratch holds; f32 if absent. */
+  readonly element?: IntegerElement;
 }
 
 /** Input rows that `rows` output rows read. */
@@ -128,6 +131,11 @@ export function rowBlocks(
   };
 }
 
+/** Whether a strip is a copy, for its border or for the steps before the window; else it is the input itself. */
+export function copiesStrip({ padding }: WindowSpec, prologue: Steps | undefined): boolean {
+  return prologue !== undefined || padding.some((extent) => extent > 0);
+}
+
 /**
  * The strip for output rows from `first` on. Without padding or prologue it is the input itself; else the rows are copied into scratch,
  * with `fill` in the border. The copy reads memory once per strip, and the loops over the window then need no test. If scratch is too small
@@ -144,7 +152,7 @@ export function makeStrip(
   const [, height = 1, width = 1] = x.shape;
   const depth = channels(x.shape);
   const { prologue } = options;
-  if (window.padding.every((extent) => extent === 0) && !prologue) {
+  if (!copiesStrip(window, prologue)) {
     const row = addInt(mulInt(first.sample, height), mulInt(first.row, window.stride[0]));
     return {
       place: x.place,
@@ -154,6 +162,8 @@ export function makeStrip(
       wide: x.wide,
     };
   }
+  const { element } = options;
+  const scratch: Place = { kind: "scratch", ...given({ element }) };
   const pixelStride = options.aligned ? k.apart(depth) : depth;
   const wide = x.wide && pixelStride % k.lanes === 0 && (prologue?.wide ?? true);
   const sampleRow = mulInt(first.sample, height);
@@ -173,17 +183,26 @@ export function makeStrip(
   }
   // Rows without gaps and steps are copied as one run of elements.
   const joined = x.stride === depth && pixelStride === depth && !prologue;
-  return fillStrip(k, { window, rows, first, shape: x.shape, pixelStride, fill: options.fill }, (row, to) => {
+  const strip = {
+    window,
+    rows,
+    first,
+    shape: x.shape,
+    pixelStride,
+    fill: options.fill,
+    ...given({ element }),
+  };
+  return fillStrip(k, strip, (row, to) => {
     const pixel0 = k.letInt("pixel0", mulInt(addInt(sampleRow, row), width));
-    const copy = (pixel: Int, from: Int, target: Int, count: number): void =>
+    const copy = (pixel: Int, from: Int, target: Int, count: number): void => {
+      if (!prologue && element && element === x.place.element)
+        return copyBytes(k, { place: x.place, from }, { place: scratch, from: target }, count, wide);
       k.channels("c", count, wide, (c, size) => {
         const value = load(x.place, address(addInt(from, c)), size);
-        k.store(
-          { kind: "scratch" },
-          address(addInt(target, c)),
-          prologue ? prologue.apply(value, { pixel, channel: c }) : value,
-        );
+        const stored = prologue ? prologue.apply(value, { pixel, channel: c }) : value;
+        k.store(scratch, address(addInt(target, c)), stored);
       });
+    };
     if (joined) return copy(pixel0, k.letInt("from", mulInt(pixel0, depth)), to, width * depth);
     k.for("px", width, (px) => {
       const pixel = k.letInt("pixel", addInt(pixel0, px));
@@ -243,16 +262,19 @@ export function fillStrip(
     readonly shape: readonly number[];
     readonly pixelStride: number;
     readonly fill: number;
+    /** The integers that scratch holds; f32 if absent. */
+    readonly element?: IntegerElement;
   },
   write: (row: Int, to: Int) => void,
 ): Strip {
-  const { window, pixelStride } = strip;
+  const { window, pixelStride, element } = strip;
   const [, height = 1, width = 1] = strip.shape;
   const [top, bottom, left, right] = window.padding;
   const rowStride = (width + left + right) * pixelStride;
   const count = stripHeight(window, strip.rows);
-  const base = k.scratch(count * rowStride);
-  const place: Place = { kind: "scratch" };
+  // Bytes are read in fours, up to three beyond the last.
+  const base = k.scratchOf(element, count * rowStride + (element ? 3 : 0));
+  const place: Place = { kind: "scratch", ...given({ element }) };
   const firstRow = k.letInt("top", addInt(mulInt(strip.first.row, window.stride[0]), -top));
   const fill = (start: Int, elements: number): void =>
     k.channels("i", elements, pixelStride % k.lanes === 0, (i, size) =>

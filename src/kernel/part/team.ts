@@ -164,7 +164,7 @@ function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
 export function productItems(k: Build, tile: Tile, product: TeamProduct): number {
   const tiles = Math.ceil(product.rows / tileRows(tile, product));
   const { columns } = product;
-  const segments = segmentsOf(k, tileOf(k, tile, product), columns.count, columns.wide);
+  const segments = segmentsOf(k, tileOf(k, tile, product), columns);
   return (
     tiles *
     greatest(
@@ -204,12 +204,7 @@ export function emitTeamProduct(
   const rows = tileRows(tile, product);
   const tiles = Math.ceil(product.rows / rows);
   const isEven = typeof valid === "number" && valid === rows;
-  for (const { count, first, width, wide } of segmentsOf(
-    k,
-    tileOf(k, tile, product),
-    columns.count,
-    columns.wide,
-  ))
+  for (const { count, first, width, wide } of segmentsOf(k, tileOf(k, tile, product), columns))
     items(tiles * count, (item) => {
       const m = k.letInt("m", mulInt(int("div", item, count), rows));
       const n = k.letInt("n", addInt(mulInt(int("rem", item, count), width), first));

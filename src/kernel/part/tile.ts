@@ -15,6 +15,8 @@ export interface Tile {
   readonly blockVectors: number;
   /** Neighbouring pixels of a depthwise result that are computed together and share weights and input columns. */
   readonly depthwisePixels: number;
+  /** The same for bytes. */
+  readonly byteDepthwisePixels: number;
   /** The blocks that a grid should have at least, so that several threads have work. */
   readonly blocks: number;
   /** Items of a block that run in parallel; 1 on a CPU. */
@@ -64,6 +66,7 @@ export const jsTile: Tile = {
   stripRows: 8,
   blockVectors: 256,
   depthwisePixels: 2,
+  byteDepthwisePixels: 2,
   blocks: 1,
   team: 1,
   winogradScratch: 2 ** 18,

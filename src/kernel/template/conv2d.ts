@@ -12,16 +12,18 @@ import { columnParts, emitMatmul } from "../part/matmul.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
-import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
+import { copiesStrip, makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import type { Factors } from "../part/team.js";
 import { gridProduct } from "../part/team.js";
 import { mostThreads } from "../part/tile.js";
 import { addedFactors, windowFactors } from "./added.js";
 import type { Source } from "#schedule/schedule.js";
-import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
+import { byteColumns, byteElement, sumsBytes } from "./byte-sum.js";
+import type { Context, Ports, StageOf } from "./context.js";
+import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 interface Convolution extends Ports {
+  readonly of: StageOf<"conv2d">;
   readonly weight: Source;
   readonly window: WindowSpec;
   readonly groups: number;
@@ -32,10 +34,11 @@ interface Convolution extends Ports {
 function convolutionOf(c: Context): Convolution {
   const ports = portsOf(c);
   const of = stageOf(c, 0, "conv2d");
-  const epilogue = biasedEpilogueOf(c, of.stage);
+  const epilogue = sumsBytes(c, of) ? epilogueOf(c, of.stage) : biasedEpilogueOf(c, of.stage);
   const added = addedFactors(c, of.stage, ports.y);
   return {
     ...ports,
+    of,
     weight: sourceOf(of.stage, 1),
     window: windowOf(of),
     groups: of.node.attributes.groups,
@@ -65,15 +68,24 @@ export function convolutionByRows(c: Context): Body {
 
 function byRows(c: Context, convolution: Convolution): Body {
   const { k, tile } = c;
-  const { x, y, prologue, weight, window, groups, epilogue, added } = convolution;
+  const { of, x, y, prologue, weight, window, groups, epilogue, added } = convolution;
   if (added) return bug("only blocks with many items add products");
   const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
   const rows = rowsOf(c) ?? stripRows(tile, window, height, x.shape);
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
-  const depth = window.kernel[0] * window.kernel[1] * perGroup;
+  const taps = window.kernel[0] * window.kernel[1];
   const isRead = x.wide && (prologue?.wide ?? true) ? { run: perGroup } : {};
-  const columnsOf = weightColumns(c, weight, { depth, columns, groups, ...isRead });
+  // Taps of a window row that are adjacent in memory form one run.
+  const areBeside = (pixelStride: number): boolean =>
+    groups === 1 && window.dilation[1] === 1 && pixelStride === perGroup;
+  const element = sumsBytes(c, of) ? byteElement(of) : undefined;
+  const inRow = areBeside(copiesStrip(window, prologue) ? perGroup * groups : x.stride)
+    ? window.kernel[1]
+    : 1;
+  const columnsOf = element
+    ? byteColumns(c, of, { runs: taps / inRow, length: inRow * perGroup, columns, groups })
+    : weightColumns(c, weight, { depth: taps * perGroup, columns, groups, ...isRead });
   const strips = rowBlocks(k, rows, { samples, height });
   // Each block copies its strip, even if several blocks need the same one, so there are no more blocks than a few threads need.
   const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;
@@ -86,14 +98,13 @@ function byRows(c: Context, convolution: Convolution): Body {
       const { row0, first, within } = strips.at(int("div", block, parts));
       const part = k.letInt("part", int("rem", block, parts));
       const strip = makeStrip(k, x, window, rows, first, {
-        fill: 0,
+        fill: of.node.attributes.zero,
         limit: tile.scratch,
-        ...given({ prologue }),
+        ...given({ prologue, element }),
       });
       const across = window.stride[1] * strip.pixelStride;
-      // Taps of a window row that are adjacent in memory form one run.
       const { border } = strip;
-      const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
+      const joined = !border && areBeside(strip.pixelStride);
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
         lines: rows,
         ...given({ within }),

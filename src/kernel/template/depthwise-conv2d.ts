@@ -10,12 +10,14 @@ import { emitDepthwise, plainFilters, sumsOf } from "../part/depthwise.js";
 import type { Value } from "../ir/ir.js";
 import type { Build } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
-import { storeResult } from "../part/steps.js";
+import { eachLane, storeResult } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
 import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
-import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
+import { emitByteDepthwise } from "../part/byte-depthwise.js";
+import { byteElement, byteFilters, sumsBytes } from "./byte-sum.js";
+import type { Context, Ports, StageOf } from "./context.js";
+import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 /** What both forms use. */
 interface Depthwise extends Ports {
@@ -39,6 +41,8 @@ function depthwiseOf(c: Context): Depthwise {
 /** A block computes a few output rows, with any multiplier. */
 export function depthwiseByRows(c: Context): Body {
   const { k, tile } = c;
+  const of = stageOf(c, 0, "depthwise_conv2d");
+  if (sumsBytes(c, of)) return byteDepthwiseByRows(c, of);
   const { x, y, prologue, window, filters, inputs, multiplier, epilogue } = depthwiseOf(c);
   const [samples = 1, height = 1, width = 1] = y.shape;
   const rows = rowsOf(c) ?? stripRows(tile, window, height, x.shape);
@@ -63,6 +67,45 @@ export function depthwiseByRows(c: Context): Body {
           for (const [column, sum] of sumsOf(k, from, filters, output, size, lanes).entries())
             store(sum, column, output);
         });
+      });
+    },
+  };
+}
+
+/** The same for bytes. */
+function byteDepthwiseByRows(c: Context, of: StageOf<"depthwise_conv2d">): Body {
+  const { k, tile } = c;
+  const { x, y, prologue } = portsOf(c);
+  const window = windowOf(of);
+  const filters = byteFilters(c, of, window.kernel);
+  const epilogue = epilogueOf(c, of.stage);
+  const inputs = channels(x.shape);
+  const multiplier = channels(y.shape) / inputs;
+  const [samples = 1, height = 1, width = 1] = y.shape;
+  const rows = rowsOf(c) ?? stripRows(tile, window, height, x.shape);
+  const blocks = rowBlocks(k, rows, { samples, height });
+  return {
+    blocks: blocks.count,
+    write: (block) => {
+      const { row0: firstRow, first, within } = blocks.at(block);
+      const strip = makeStrip(k, x, window, rows, first, {
+        fill: of.node.attributes.zero,
+        aligned: true,
+        limit: tile.scratch,
+        element: byteElement(of),
+        ...given({ prologue }),
+      });
+      const pixels = tile.byteDepthwisePixels;
+      const work = {
+        ...{ strip, window, filters, rows, width, inputs, multiplier, pixels },
+        ...given({ within }),
+      };
+      emitByteDepthwise(k, work, (sum, at, branch) => {
+        const pixel = addInt(mulInt(addInt(firstRow, at.row), width), at.column);
+        if (multiplier === 1) return storeResult(k, y, sum, { pixel, channel: at.channel }, epilogue);
+        eachLane(k, sum, { pixel, channel: at.channel }, (value, { channel }) =>
+          storeResult(k, y, value, { pixel, channel: addInt(mulInt(channel, multiplier), branch) }, epilogue),
+        );
       });
     },
   };

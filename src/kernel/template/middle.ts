@@ -1,41 +1,50 @@
 // The depthwise convolution in the middle of a fused kernel: its filters, and the steps after it, whose results stay in scratch.
 
+import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Step } from "#schedule/schedule.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, mulInt } from "../ir/build.js";
 import type { Filters } from "../part/depthwise.js";
 import { branchFilters } from "../part/depthwise.js";
-import type { Place, Value } from "../ir/ir.js";
+import type { IntegerElement, Place, Value } from "../ir/ir.js";
+import type { ByteFilters } from "../part/byte-depthwise.js";
 import { branchSteps, eachLane, elementwiseSteps } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
+import { byteFilters, sumsBytes } from "./byte-sum.js";
 import type { Context, StageOf } from "./context.js";
 import { biasAndSteps, sourceOf, windowOf } from "./context.js";
 
 /** A depthwise result in scratch, stored branch by branch: output channel c·m + j is element j·branchStride + c of its pixel. */
 export interface Middle {
   readonly window: WindowSpec;
-  readonly filters: Filters;
+  readonly filters: Filters | ByteFilters;
   readonly inputs: number;
   readonly multiplier: number;
   readonly branchStride: number;
   /** Elements from one pixel to the next. */
   readonly pixelStride: number;
+  /** The integers as which results are in scratch; f32 if absent. */
+  readonly element?: IntegerElement;
   /** Stores a result after the steps that follow it. */
   readonly store: (sum: Value, at: MiddlePosition) => void;
 }
 
-/** The middle of a kernel with this depthwise stage. */
-export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">): Middle {
+/** The middle of a kernel with this depthwise stage, whose results are in scratch as integers of a type or as f32. */
+export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">, element?: IntegerElement): Middle {
   const { k } = c;
   const window = windowOf(of);
   const inputs = channels(of.types[0]?.shape ?? []);
   const multiplier = channels(of.node.type.shape) / inputs;
   const branchStride = multiplier === 1 && inputs < k.lanes ? inputs : k.roundUp(inputs);
   const size = { inputs, multiplier, branchStride };
-  const filters = branchFilters(k, sourceOf(of.stage, 1), window, size);
-  const store = middleSteps(c, biasAndSteps(c, of.stage), size);
-  return { window, filters, ...size, pixelStride: multiplier * branchStride, store };
+  const isOfBytes = sumsBytes(c, of);
+  const filters = isOfBytes
+    ? byteFilters(c, of, window.kernel)
+    : branchFilters(k, sourceOf(of.stage, 1), window, size);
+  const steps = isOfBytes ? of.stage.epilogue : biasAndSteps(c, of.stage);
+  const store = middleSteps(c, steps, { ...size, ...given({ element }) });
+  return { window, filters, ...size, pixelStride: multiplier * branchStride, ...given({ element }), store };
 }
 
 interface MiddlePosition {
@@ -51,9 +60,10 @@ interface MiddlePosition {
 function middleSteps(
   { k }: Context,
   steps: readonly Step[],
-  { inputs, multiplier, branchStride }: Pick<Middle, "inputs" | "multiplier" | "branchStride">,
+  of: Pick<Middle, "inputs" | "multiplier" | "branchStride" | "element">,
 ): (sum: Value, at: MiddlePosition) => void {
-  const scratch: Place = { kind: "scratch" };
+  const { inputs, multiplier, branchStride, element } = of;
+  const scratch: Place = { kind: "scratch", ...given({ element }) };
   const store = (value: Value, to: Int): void => k.store(scratch, address(to), value);
   const inBranches =
     multiplier === 1

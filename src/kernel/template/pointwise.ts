@@ -15,8 +15,9 @@ import type { Factors } from "../part/team.js";
 import { gridProduct, plainRow } from "../part/team.js";
 import { largeBlockSize } from "../part/tile.js";
 import { addedFactors } from "./added.js";
+import { byteColumns, sumsBytes } from "./byte-sum.js";
 import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
 /** The rows and columns of `[m, k] · [k, n]`. */
 interface Pointwise extends Ports {
@@ -29,10 +30,15 @@ interface Pointwise extends Ports {
 function pointwiseOf(c: Context): Pointwise {
   const ports = portsOf(c);
   const { x, y } = ports;
-  const { stage } = stageOf(c, 0, ["conv2d", "dense"]);
+  const of = stageOf(c, 0, ["conv2d", "dense"]);
+  const { stage } = of;
+  const depth = channels(x.shape);
+  if (sumsBytes(c, of)) {
+    const columns = byteColumns(c, of, { runs: 1, length: depth, columns: channels(y.shape) })(0);
+    return { ...ports, depth, columns, epilogue: epilogueOf(c, stage) };
+  }
   const epilogue = biasedEpilogueOf(c, stage);
   const added = addedFactors(c, stage, y);
-  const depth = channels(x.shape);
   const size = { depth, columns: channels(y.shape), ...(x.wide ? { run: depth } : {}) };
   const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
   return { ...ports, depth, columns, epilogue, ...given({ added }) };

@@ -3,11 +3,14 @@
 // A few rows of the depthwise result are in scratch and are never written to memory. In an inverted residual, the rows of the expanded
 // value that the window reads are in scratch too; rows that two strips share are computed twice.
 
+import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, mulInt } from "../ir/build.js";
 import { plainRuns, weightColumns } from "../part/columns.js";
+import { emitByteDepthwise } from "../part/byte-depthwise.js";
+import type { DepthwisePosition } from "../part/depthwise.js";
 import { emitDepthwise, sumsOf } from "../part/depthwise.js";
 import type { Place, Value } from "../ir/ir.js";
 import type { Columns } from "../part/matmul.js";
@@ -18,8 +21,9 @@ import { eachLane, storeResult } from "../part/steps.js";
 import type { SampleRow, Strip } from "../part/strip.js";
 import { fillStrip, makeStrip, splitRow } from "../part/strip.js";
 import type { Tile } from "../part/tile.js";
-import type { Context } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
+import { byteColumns, byteElement, sumsBytes } from "./byte-sum.js";
+import type { Context, StageOf } from "./context.js";
+import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";
 import { middleOf } from "./middle.js";
 
@@ -27,18 +31,19 @@ import { middleOf } from "./middle.js";
 export function separableByRows(c: Context): Body {
   const { k, tile } = c;
   const { x, y } = portsOf(c);
-  const { stage } = stageOf(c, 1, "conv2d");
-  const epilogue = biasedEpilogueOf(c, stage);
-  const middle = middleOf(c, stageOf(c, 0, "depthwise_conv2d"));
-  const { inputs, multiplier, window } = middle;
-  const size = { depth: inputs * multiplier, columns: channels(y.shape), branches: multiplier, run: inputs };
-  const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
+  const depthwise = stageOf(c, 0, "depthwise_conv2d");
+  const last = stageOf(c, 1, "conv2d");
+  const middle = middleOf(c, depthwise, elementOf(c, last));
+  const options = {
+    fill: depthwise.node.attributes.zero,
+    aligned: true,
+    limit: tile.scratch,
+    ...given({ element: elementOf(c, depthwise) }),
+  };
   return byRows(c, y, {
     middle,
-    columns,
-    epilogue,
-    stripOf: (rows, first) =>
-      makeStrip(k, x, window, rows, first, { fill: 0, aligned: true, limit: tile.scratch }),
+    ...lastProduct(c, last, middle, y),
+    stripOf: (rows, first) => makeStrip(k, x, middle.window, rows, first, options),
   });
 }
 
@@ -46,21 +51,44 @@ export function separableByRows(c: Context): Body {
 export function invertedResidualByRows(c: Context): Body {
   const { k, tile } = c;
   const { x, y } = portsOf(c);
-  const { stage: expand } = stageOf(c, 0, "conv2d");
-  const { stage } = stageOf(c, 2, "conv2d");
-  const between = biasedEpilogueOf(c, expand);
-  const epilogue = biasedEpilogueOf(c, stage);
-  const middle = middleOf(c, stageOf(c, 1, "depthwise_conv2d"));
-  const { inputs, multiplier } = middle;
-  const widening = weightColumns(c, sourceOf(expand, 1), { depth: channels(x.shape), columns: inputs })(0);
-  const size = { depth: inputs * multiplier, columns: channels(y.shape), branches: multiplier, run: inputs };
-  const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
+  const expand = stageOf(c, 0, "conv2d");
+  const depthwise = stageOf(c, 1, "depthwise_conv2d");
+  const last = stageOf(c, 2, "conv2d");
+  const middle = middleOf(c, depthwise, elementOf(c, last));
+  const { inputs } = middle;
+  const [depth, isOfBytes] = [channels(x.shape), sumsBytes(c, expand)];
+  const columns = isOfBytes
+    ? byteColumns(c, expand, { runs: 1, length: depth, columns: inputs })(0)
+    : weightColumns(c, sourceOf(expand.stage, 1), { depth, columns: inputs })(0);
+  const between = isOfBytes ? epilogueOf(c, expand.stage) : biasedEpilogueOf(c, expand.stage);
+  const border = { fill: depthwise.node.attributes.zero, ...given({ element: elementOf(c, depthwise) }) };
   return byRows(c, y, {
     middle,
-    columns,
-    epilogue,
-    stripOf: (rows, first) => expandedStrip(k, tile, x, { middle, rows, first, between, columns: widening }),
+    ...lastProduct(c, last, middle, y),
+    stripOf: (rows, first) => expandedStrip(k, tile, x, { middle, rows, first, between, columns, ...border }),
   });
+}
+
+/** The type of a stage's operand in scratch: that of bytes, if it sums them. */
+function elementOf(c: Context, of: StageOf<"conv2d"> | StageOf<"depthwise_conv2d">): "i8" | "u8" | undefined {
+  return sumsBytes(c, of) ? byteElement(of) : undefined;
+}
+
+/** The product after the depthwise convolution. */
+function lastProduct(
+  c: Context,
+  of: StageOf<"conv2d">,
+  { inputs, multiplier }: Middle,
+  y: Operand,
+): { readonly columns: Columns; readonly epilogue: Steps } {
+  const columns = channels(y.shape);
+  if (sumsBytes(c, of)) {
+    const size = { runs: multiplier, length: inputs, columns, branches: multiplier };
+    return { columns: byteColumns(c, of, size)(0), epilogue: epilogueOf(c, of.stage) };
+  }
+  const size = { depth: inputs * multiplier, columns, branches: multiplier, run: inputs };
+  const weights = weightColumns(c, sourceOf(of.stage, 1), size);
+  return { columns: weights(0), epilogue: biasedEpilogueOf(c, of.stage) };
 }
 
 function byRows(
@@ -77,33 +105,37 @@ function byRows(
 ): Body {
   const { k, tile } = c;
   const { middle, columns, epilogue, stripOf } = of;
-  const { window, filters, inputs, multiplier, branchStride, pixelStride } = middle;
+  const { window, filters, inputs, multiplier, branchStride, pixelStride, element } = middle;
   const [samples = 1, height = 1, width = 1] = y.shape;
   const rows = rowsOf(c) ?? 1;
-  const scratch: Place = { kind: "scratch" };
+  const scratch: Place = { kind: "scratch", ...given({ element }) };
   return {
     blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
       const first = splitRow(k, firstRow, samples, height);
-      const base = k.scratch(rows * width * pixelStride);
+      // Bytes are read in fours, up to three beyond the last.
+      const base = k.scratchOf(element, rows * width * pixelStride + (element ? 3 : 0));
       const strip = stripOf(rows, first);
       const firstPixel = k.letInt("first", mulInt(firstRow, width));
-      emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, taps, size) => {
-        for (let branch = 0; branch < multiplier; branch += 1) {
-          const output = addInt(at.channel, branch * branchStride);
-          const sums = sumsOf(k, taps, filters, output, size, undefined);
-          for (const [column, sum] of sums.entries()) {
-            const pixel = addInt(mulInt(at.row, width), at.column, column);
-            middle.store(sum, {
-              pixel: addInt(firstPixel, pixel),
-              channel: at.channel,
-              branch,
-              to: addInt(mulInt(pixel, pixelStride), output, base),
-            });
+      const store = (sum: Value, { row, column, channel }: DepthwisePosition, branch: number): void => {
+        const pixel = addInt(mulInt(row, width), column);
+        const to = addInt(mulInt(pixel, pixelStride), channel, branch * branchStride, base);
+        middle.store(sum, { pixel: addInt(firstPixel, pixel), channel, branch, to });
+      };
+      const size = { strip, window, rows, width, inputs };
+      if ("taps" in filters) {
+        const pixels = tile.byteDepthwisePixels;
+        emitByteDepthwise(k, { ...size, filters, multiplier, pixels }, store);
+      } else
+        emitDepthwise(k, tile, { ...size, filters }, (at, taps, width) => {
+          for (let branch = 0; branch < multiplier; branch += 1) {
+            const output = addInt(at.channel, branch * branchStride);
+            const sums = sumsOf(k, taps, filters, output, width, undefined);
+            for (const [column, sum] of sums.entries())
+              store(sum, { ...at, column: addInt(at.column, column) }, branch);
           }
-        }
-      });
+        });
       const runs = {
         ...plainRuns({ place: scratch, stride: pixelStride }, inputs, () => 0),
         counts: multiplier > 1 ? [multiplier] : [],
@@ -137,16 +169,20 @@ function expandedStrip(
     /** The steps after the expansion. */
     readonly between: Steps;
     readonly columns: Columns;
+    /** The border, and the integers as which values are in scratch. */
+    readonly fill: number;
+    readonly element?: "i8" | "u8";
   },
 ): Strip {
   const [samples = 1, height = 1, width = 1] = x.shape;
-  const { middle, rows, first, between, columns } = of;
+  const { middle, rows, first, between, columns, fill, element } = of;
   const { window, inputs } = middle;
   const pixelStride = inputs < k.lanes ? inputs : k.roundUp(inputs);
-  const scratch: Place = { kind: "scratch" };
+  const scratch: Place = { kind: "scratch", ...given({ element }) };
   const wide = pixelStride % k.lanes === 0;
   const shape = [samples, height, width, inputs];
-  return fillStrip(k, { window, rows, first, shape, pixelStride, fill: 0 }, (row, to) => {
+  const strip = { window, rows, first, shape, pixelStride, fill, ...given({ element }) };
+  return fillStrip(k, strip, (row, to) => {
     const pixel0 = k.letInt("pixel0", mulInt(addInt(mulInt(first.sample, height), row), width));
     const product = {
       lines: 1,

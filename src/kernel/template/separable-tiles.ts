@@ -1,5 +1,6 @@
 // Depthwise → pointwise, and depthwise → pointwise → pointwise, by tiles of pixels.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import type { Int } from "../ir/build.js";
@@ -69,7 +70,8 @@ function byTiles(
 ): Body {
   const { k, tile, group } = c;
   const { middle, columns, last, epilogue } = of;
-  const { window, filters, multiplier, branchStride, pixelStride } = middle;
+  const { window, multiplier, branchStride, pixelStride } = middle;
+  const filters = "taps" in middle.filters ? bug("bytes are summed by rows") : middle.filters;
   const most = Math.max(1, Math.floor(tile.scratch / (pixelStride + (last?.stride ?? 0))));
   const total = vectors(y.shape);
   const wanted = group.plan.pixels || (rowsOf(c) ?? 1) * (y.shape[2] ?? 1);

@@ -1,0 +1,127 @@
+// Stages that are sums of bytes: how their products are added, their weights, and the bias with what zero points add to it.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Node, WeightId } from "#ir/graph.js";
+import { given } from "#diagnostic/given.js";
+import type { TensorType } from "#ir/type.js";
+import { channels } from "#ir/type.js";
+import type { Size } from "#ops/attributes.js";
+import { opOf } from "#ops/index.js";
+import { zeroPointOf } from "#ops/result-type.js";
+import type { Stage } from "#schedule/schedule.js";
+import { integerRange, isByteSum } from "#template/byte-sums.js";
+import type { Int } from "../ir/build.js";
+import { mulInt } from "../ir/build.js";
+import type { Place } from "../ir/ir.js";
+import type { Dots } from "../part/byte-tile.js";
+import type { Columns } from "../part/matmul.js";
+import { panelWidths } from "../part/matmul.js";
+import { weightParameter } from "../part/operands.js";
+import type { ByteFilters } from "../part/byte-depthwise.js";
+import { tapPairs } from "../part/byte-depthwise.js";
+import { biasPacking, byteFilterPacking, bytePacking, roundToFours } from "../part/pack-bytes.js";
+import { isZero } from "../part/pack.js";
+import type { Context } from "./context.js";
+import { sourceOf } from "./context.js";
+
+/** The rows of a tile of products of bytes, which has 8 columns: 4 vecs of sums for each row with pairs, and 2 with fours. */
+const tileRows = { pairs: 2, quads: 6 } as const satisfies Record<Dots, number>;
+
+/** A convolution or a dense layer, and its node. */
+interface Sum {
+  readonly stage: Stage;
+  readonly node: Node;
+}
+
+/** Whether a stage is a sum of bytes. */
+export function sumsBytes({ schedule: { graph, target } }: Context, { node }: Sum): boolean {
+  return isByteSum(graph, node, target);
+}
+
+/** The type of x. */
+export function byteElement({ types: [x] }: { readonly types: readonly TensorType[] }): "i8" | "u8" {
+  return x?.dtype === "i8" || x?.dtype === "u8" ? x.dtype : bug("a sum of other than bytes");
+}
+
+/** How the products of a stage are added. Fours take only integers from 0 to 127 for x. */
+export function dotsOf({ k, schedule: { graph } }: Context, { node }: Sum): Dots {
+  const [low, high] = integerRange(graph, node.inputs[0] ?? -1);
+  return k.dots === "quads" && low >= 0 && high <= 127 ? "quads" : "pairs";
+}
+
+/** The matrix of a product of bytes, per group. Each of the `runs` has `length` rows. */
+export function byteColumns(
+  c: Context,
+  of: Sum,
+  size: {
+    readonly runs: number;
+    readonly length: number;
+    readonly columns: number;
+    readonly groups?: number;
+    readonly branches?: number;
+  },
+): (group: Int) => Columns {
+  const { k, tile } = c;
+  const { runs, length, columns: count, groups = 1, branches = 1 } = size;
+  const packed = roundToFours(count);
+  const depth = runs * roundToFours(length);
+  const widths = panelWidths(k, tile, count, true);
+  const layout = { runs, length, groups, columns: count, widths, branches };
+  const place = weightParameter(k, "w", weightOf(of), bytePacking(layout));
+  const dots = dotsOf(c, of);
+  const order = Array.from({ length: groups * packed }, (_, at) =>
+    at % packed < count ? Math.floor(at / packed) * count + (at % packed) : undefined,
+  );
+  const bias = byteBias(c, of, order);
+  return (group) => ({
+    place,
+    start: mulInt(group, depth * packed),
+    depth,
+    count,
+    wide: true,
+    bytes: {
+      dots,
+      rows: tileRows[dots],
+      ...(bias ? { bias: { place: bias, start: mulInt(group, packed) } } : {}),
+    },
+  });
+}
+
+function weightOf({ stage }: Sum): WeightId {
+  const source = sourceOf(stage, 1);
+  return source.kind === "weight" ? source.weight : bug("a sum of bytes has constant weights");
+}
+
+/** The filters of a depthwise sum of bytes. */
+export function byteFilters(
+  c: Context,
+  of: Sum & { readonly types: readonly TensorType[] },
+  [height, width]: Size,
+): ByteFilters {
+  const { k } = c;
+  const taps = tapPairs([height, width], k.writtenTaps);
+  const inputs = channels(of.types[0]?.shape ?? []);
+  const multiplier = channels(of.node.type.shape) / inputs;
+  const place = weightParameter(k, "d", weightOf(of), byteFilterPacking(taps, width, inputs, multiplier));
+  const stride = roundToFours(inputs);
+  const order = Array.from({ length: multiplier * stride }, (_, at) =>
+    at % stride < inputs ? (at % stride) * multiplier + Math.floor(at / stride) : undefined,
+  );
+  return { place, taps, ...given({ bias: byteBias(c, of, order) }) };
+}
+
+/** The bias as i32, less the products of x's zero point and the weights; undefined if it is 0. */
+function byteBias(c: Context, of: Sum, order: readonly (number | undefined)[]): Place | undefined {
+  const { schedule, k } = c;
+  const bias = sourceOf(of.stage, 2);
+  if (bias.kind === "view") return bug("a sum of bytes has a constant bias");
+  const zero = zeroPointOf(opOf(of.node.op), of.node.attributes, 0);
+  if (zero === 0 && isZero(schedule.weights, bias.weight)) return undefined;
+  const filters = channels(of.node.type.shape);
+  return weightParameter(
+    k,
+    "bias",
+    bias.weight,
+    biasPacking(schedule.weights, weightOf(of), zero, filters, order),
+  );
+}
