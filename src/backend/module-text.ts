@@ -83,8 +83,12 @@ function storedText({ bytes, stored }: PackedWeights): string {
 }
 
 /** The runtime of a target. If weights are stored as codes, the machine reads them with `src/runtime/compact.ts` instead. */
-export function runtimeText(machine: "js" | "wasm" | "wgsl", { stored }: PackedWeights): string[] {
-  const text = runtimeTexts[machine];
+export function runtimeText(
+  machine: "js" | "wasm" | "wgsl",
+  { stored }: PackedWeights,
+  hasDots = false,
+): string[] {
+  const text = hasDots ? `${runtimeTexts.dots}\n${runtimeTexts[machine]}` : runtimeTexts[machine];
   const net = machine === "wgsl" ? [] : [runtimeTexts.net];
   if (!stored) return [text, ...net, runtimeTexts.shared];
   const compact = text.replaceAll(/\b(read|find)Weights\(/g, "$1Compact(");

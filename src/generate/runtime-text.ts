@@ -12,6 +12,7 @@ const parts = {
   net: ["net"],
   js: ["js"],
   wasm: ["wasm/crew", "wasm/workers", "wasm/binary", "wasm/machine"],
+  dots: ["wasm/dots"],
   wgsl: [
     "wgsl/machine",
     "wgsl/device",

@@ -39,9 +39,14 @@ export function emitWasm(
 ): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const layout = layoutOf(program, packed.elements);
+  const hasDots = program.kernels.some(({ quads }) => quads !== undefined);
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
-    loadText("loadWasm", packed, "layout, kernels, setup, launches, staged, table, binaries"),
+    loadText(
+      "loadWasm",
+      packed,
+      `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,
+    ),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,
@@ -56,7 +61,7 @@ export function emitWasm(
     section("Kernels, as WebAssembly"),
     binariesText(binaryOf(program, false), binaryOf(program, true)),
     section("Runtime"),
-    ...runtimeText("wasm", packed),
+    ...runtimeText("wasm", packed, hasDots),
     packed.embedded ?? "",
   ]);
   return {

@@ -34,6 +34,8 @@ export interface WasmModule {
   readonly url: string;
   /** The weights in base64. */
   readonly embedded?: string;
+  /** Whether the engine's dot products of bytes are right, if the binary for relaxed SIMD has any. */
+  readonly dots?: () => boolean;
 }
 
 /**
@@ -48,7 +50,7 @@ const leastWork = { launch: 400, net: 8000, kernel: 1000 };
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
   const { model, layout, setup } = module;
   expectObject(model, "load takes an object with options", options);
-  const bytes = binaryOf(model.name, module.binaries, binaryFor(model, options.simd));
+  const bytes = binaryOf(model.name, module.binaries, binaryFor(module, options.simd));
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;
   const steps = [...setup, ...module.launches].map((launch) => stepOf(module, launch, threads, options));
@@ -159,7 +161,7 @@ function shareMemory(binary: Uint8Array): void {
 }
 
 /** The binary for this engine, or the requested one. */
-function binaryFor(model: Model, wanted: "simd" | "relaxed" | undefined): "simd" | "relaxed" {
+function binaryFor({ model, dots }: WasmModule, wanted: "simd" | "relaxed" | undefined): "simd" | "relaxed" {
   if (typeof WebAssembly !== "object") {
     throw new Error(
       `${model.name}: there is no WebAssembly here; compile with --target js for pages and engines without it`,
@@ -167,7 +169,7 @@ function binaryFor(model: Model, wanted: "simd" | "relaxed" | undefined): "simd"
   }
   const runs = {
     simd: WebAssembly.validate(probe(simdAdd)),
-    relaxed: WebAssembly.validate(probe(relaxedMadd)),
+    relaxed: WebAssembly.validate(probe(relaxedMadd)) && (!dots || dots()),
   };
   const chosen = wanted ?? (runs.relaxed ? "relaxed" : "simd");
   if (!Object.hasOwn(runs, chosen)) {

@@ -2,7 +2,8 @@
 // contain far too much.
 
 declare namespace WebAssembly {
-  interface Module {
+  class Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>);
     readonly [Symbol.toStringTag]: string;
   }
 
@@ -11,7 +12,8 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
   }
 
-  interface Instance {
+  class Instance {
+    constructor(module: Module);
     readonly exports: Readonly<Record<string, unknown>>;
   }
 
