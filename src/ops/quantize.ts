@@ -41,7 +41,9 @@ export const quantize: Op<typeof quantizeAttributes> = {
   ...converted(
     quantizeAttributes,
     ([x, scale], { zero, low, high, type }) => {
-      const steps = add(unary("round", f32(div(f32(x), scale))), zero);
+      const rounded = unary("round", f32(div(f32(x), scale)));
+      // Adding 0 makes 0 of −0.
+      const steps = add(rounded, zero);
       const [least, greatest] = integerRanges[type];
       // A NaN is not above the least.
       const first = Math.max(low, least);
@@ -93,7 +95,7 @@ const dequantizeAttributes = { zero: zeroAttribute("x") };
 export const dequantize: Op<typeof dequantizeAttributes> = {
   ...converted(
     dequantizeAttributes,
-    ([x, scale], { zero }) => f32(mul(f32(sub(x, zero)), scale)),
+    ([x, scale], { zero }) => f32(mul(f32(zero === 0 ? x : sub(x, zero)), scale)),
     (x) =>
       isInteger(x.dtype)
         ? { dtype: "f32", shape: x.shape }

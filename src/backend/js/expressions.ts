@@ -130,6 +130,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
       case "to_i32":
         return [toI32(scalar(value.x))];
       case "load_integers":
+      case "nearest":
       case "integers":
       case "widen_integers":
       case "shuffle":

@@ -62,6 +62,7 @@ export const opcodes = {
   "f32.max": [0x97],
   "f32.convert_i32_s": [0xb2],
   "f32.demote_f64": [0xb6],
+  "i32.reinterpret_f32": [0xbc],
   "f64.promote_f32": [0xbb],
   "i32.trunc_sat_f32_s": prefixed(0xfc, 0),
   "v128.load": simd(0),

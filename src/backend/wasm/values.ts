@@ -60,6 +60,9 @@ export interface ValueOptions {
   readonly functions: Functions;
 }
 
+/** Adding it to a float of up to 22 bits leaves its whole part in the last bits. */
+const magic = 1.5 * 2 ** 23;
+
 type Of<Kind extends Value["kind"]> = Extract<Value, { kind: Kind }>;
 
 export function createValues(kernel: Kernel, { lanes, relaxed, functions }: ValueOptions): Values {
@@ -134,6 +137,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         return load("i32.load", value);
       case "load_integers":
         return load(integerLoad(value), value);
+      case "nearest":
+        return bug("an integer that is not stored");
       case "integers":
         return integerConstant(value);
       case "widen_integers":
@@ -319,21 +324,50 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, bytes, base, of(value));
   }
 
-  /**
-   * Whole numbers as integers. Those of up to 22 bits are the last bits of their sum with 1.5 · 2²³, which is one instruction, where a
-   * conversion takes several.
-   */
+  /** Whole numbers as integers. */
   function storeConverted(element: IntegerElement, value: Value, base: Code, offset: number): Code {
     const bytes = bytesOf(element);
+    if (element === "i32") {
+      const convert = isWide(value.type) ? "i32x4.trunc_sat_f32x4_s" : "i32.trunc_sat_f32_s";
+      return memory(
+        isWide(value.type) ? "v128.store" : "i32.store",
+        offset,
+        bytes,
+        base,
+        op(convert, of(value)),
+      );
+    }
+    const bits = value.kind === "nearest" ? nearestBits(value) : wholeBits(value);
     if (!isWide(value.type))
-      return memory(conversions[element].store, offset, bytes, base, op("i32.trunc_sat_f32_s", of(value)));
-    if (element === "i32")
-      return memory("v128.store", offset, bytes, base, op("i32x4.trunc_sat_f32x4_s", of(value)));
+      return memory(conversions[element].store, offset, bytes, base, op("i32.reinterpret_f32", bits));
     const x = local("v128");
-    const bits = localTee(x, op("f32x4.add", of(value), v128Const(1.5 * 2 ** 23)));
     const last = [0, 1, 2, 3].map((lane) => (lane * 4) / bytes);
-    const packed = shuffle(bits, localGet(x), last, bytes);
+    const packed = shuffle(localTee(x, bits), localGet(x), last, bytes);
     return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
+  }
+
+  /** A float whose last 22 bits are those of a whole number: its sum with 1.5 · 2²³. A conversion takes several instructions. */
+  function wholeBits(value: Value): Code {
+    return isWide(value.type)
+      ? op("f32x4.add", of(value), v128Const(magic))
+      : op("f32.add", of(value), f32Const(magic));
+  }
+
+  /** The same for the nearest whole number: the sum with 1.5 · 2²³ is rounded, with ties to even. */
+  function nearestBits({ type, x, zero, low, high }: Of<"nearest">): Code {
+    if (isWide(type)) {
+      const rounded = op("f32x4.add", of(x), v128Const(magic));
+      const moved = zero === 0 ? rounded : op("f32x4.add", rounded, v128Const(zero));
+      // `pmax(a, b)` is `a < b ? b : a`, so NaN becomes the least.
+      const above = op("f32x4.pmax", v128Const(magic + low), moved);
+      return op("f32x4.pmin", v128Const(magic + high), above);
+    }
+    const rounded = op("f32.add", of(x), f32Const(magic));
+    const steps = local("f32");
+    const moved = localTee(steps, op("f32.add", rounded, f32Const(zero)));
+    const isAbove = op("f32.lt", f32Const(magic + low), localGet(steps));
+    const above = op("select", moved, f32Const(magic + low), isAbove);
+    return op("f32.min", above, f32Const(magic + high));
   }
 
   /** The offset of an instruction is added without wrapping, so it must not be negative. */

@@ -195,6 +195,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "to_i32":
         return call("i32", code(value.x));
       case "load_integers":
+      case "nearest":
       case "integers":
       case "widen_integers":
       case "shuffle":

@@ -32,13 +32,17 @@ export interface Room {
   /** Absent for scratch. */
   readonly parameter?: Parameter;
   readonly bytes: number;
+  readonly holdsIntegers: boolean;
 }
 
 /** The room of a place. */
 export function roomOf(place: Place, parameter: Parameter | undefined): Room {
-  const bytes = bytesOf(place.element);
-  return parameter ? { parameter, bytes } : { bytes };
+  const room = { bytes: bytesOf(place.element), holdsIntegers: place.element !== undefined };
+  return parameter ? { ...room, parameter } : room;
 }
+
+/** What an integer is that nothing has written, or where an f32 was before. */
+const unwritten = 85;
 
 /** Loads and stores that the checker watches. Addresses are in elements, relative to the base of the room. */
 export interface Access {
@@ -97,7 +101,8 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     if (!parameter && !isPart && !memory.written(cell, who))
       say("a read of scratch that the block did not write");
     reportRace(room, memory.read(cell, who));
-    return memory.values[cell] ?? bug("the checker lost an element");
+    const value = memory.values[cell] ?? bug("the checker lost an element");
+    return room.holdsIntegers && !Number.isInteger(value) ? unwritten : value;
   }
 
   /** A padded lane may hold anything, so of some elements one must be written. */

@@ -263,6 +263,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       wantAll("i8x16", value.a, value.b);
       want(value.c, "i32x4");
       break;
+    case "nearest":
     case "unary":
       want(value.x, value.type);
       break;

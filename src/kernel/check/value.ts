@@ -102,6 +102,10 @@ export function numberOf(machine: Machine, value: Value): () => number {
       const f = unaryFunctions[value.fn];
       return () => f(x());
     }
+    case "nearest": {
+      const x = of(value.x);
+      return () => nearest(x(), value);
+    }
     case "binary": {
       const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
       return () => f(a(), b());
@@ -207,6 +211,10 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const f = unaryFunctions[value.fn];
       return () => x().map((one) => f(one));
     }
+    case "nearest": {
+      const x = of(value.x);
+      return () => x().map((one) => nearest(one, value));
+    }
     case "binary": {
       const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
       return () => zip(a(), b(), f);
@@ -281,7 +289,9 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     }
     case "dot_quads": {
       const products = zipped(of(value.a), of(value.b), (x, y) => {
-        if (y < 0 || y > 127) machine.around.say(`${machine.kernel.name}: ${y} in a dot of seven bits`);
+        // The weights of padding are 0.
+        if (x !== 0 && (y < 0 || y > 127))
+          machine.around.say(`${machine.kernel.name}: ${y} in a dot of seven bits`);
         return x * y;
       });
       const c = of(value.c);
@@ -304,6 +314,14 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     default:
       return value satisfies never;
   }
+}
+
+function nearest(
+  x: number,
+  { zero, low, high }: { readonly zero: number; readonly low: number; readonly high: number },
+): number {
+  const steps = unaryFunctions.round(x) + zero;
+  return Math.min(low < steps ? steps : low, high);
 }
 
 function zipped(

@@ -285,7 +285,8 @@ export class KernelBuilder<S> {
   }
 
   store(place: Place, at: Address, value: Value): void {
-    this.#emit({ kind: "store", place, address: at, value });
+    const stored = place.element ? (nearestOf(value) ?? value) : value;
+    this.#emit({ kind: "store", place, address: at, value: stored });
   }
 
   /** A serial loop; a single iteration needs no loop. */
@@ -427,4 +428,23 @@ export class KernelBuilder<S> {
 function known(value: Int): number | undefined {
   if (typeof value === "number") return value;
   return isFolded(value) ? value.value : undefined;
+}
+
+/** A value as the integer nearest to another within bounds, if it has the form that `quantize` gives it. */
+function nearestOf(value: Value): Value | undefined {
+  if (value.kind !== "binary" || value.fn !== "min") return undefined;
+  const [choice, high] = [value.a, constantOf(value.b)];
+  if (choice.kind !== "select_compare" || choice.fn !== "lt" || high === undefined) return undefined;
+  const [low, steps] = [constantOf(choice.a), choice.b];
+  if (low === undefined || choice.then !== steps || constantOf(choice.otherwise) !== low) return undefined;
+  const isMoved = steps.kind === "binary" && steps.fn === "add";
+  const [rounded, zero] = isMoved ? [steps.a, constantOf(steps.b)] : [steps, 0];
+  if (rounded.kind !== "unary" || rounded.fn !== "round" || zero === undefined) return undefined;
+  return { kind: "nearest", type: rounded.type, x: rounded.x, zero, low, high };
+}
+
+/** The number that an f32, or each lane of a vec, is, if it is known at compile time. */
+function constantOf(value: Value): number | undefined {
+  const one = value.kind === "splat" ? value.x : value;
+  return one.kind === "const" && one.type === "f32" ? one.value : undefined;
 }

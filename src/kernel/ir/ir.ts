@@ -153,6 +153,15 @@ export type Value =
   | { readonly kind: "broadcast"; readonly type: "f32"; readonly x: Value; readonly item: number }
   | { readonly kind: "to_f32"; readonly type: "f32" | "vec"; readonly x: Value }
   | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value } // truncates
+  /** min(max(round(x) + zero, low), high), the integer nearest to x within bounds; low for NaN. Only where it is stored as an integer. */
+  | {
+      readonly kind: "nearest";
+      readonly type: "f32" | "vec";
+      readonly x: Value;
+      readonly zero: number;
+      readonly low: number;
+      readonly high: number;
+    }
   /** Integers that are all the same. */
   | { readonly kind: "integers"; readonly type: IntegerVec; readonly value: number }
   /** The first eight of sixteen bytes, widened; `signed` says what the bytes are. */

@@ -122,6 +122,8 @@ function valueText(value: Value): string {
       return `${widthText(value)}${placeText(value.place, value.address)}`;
     case "load_integers":
       return `${widthText(value)}${value.quad ? "quad " : ""}${placeText(value.place, value.address)}`;
+    case "nearest":
+      return `nearest(${valueText(value.x)}, ${value.zero} in ${value.low}…${value.high})`;
     case "integers":
       return `${value.type}(${value.value})`;
     case "widen_integers":

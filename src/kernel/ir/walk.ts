@@ -15,6 +15,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "integers":
       return [];
     case "widen_integers":
+    case "nearest":
     case "unary":
     case "splat":
     case "lane":
@@ -55,6 +56,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "integers":
       return value;
     case "widen_integers":
+    case "nearest":
     case "unary":
     case "splat":
     case "lane":

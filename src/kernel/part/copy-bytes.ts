@@ -1,7 +1,7 @@
-// Copies of bytes as they are.
+// Copies of bytes as they are, and runs of the same byte.
 
 import type { Int } from "../ir/build.js";
-import { address, addInt, load, loadIntegers, mulInt } from "../ir/build.js";
+import { address, addInt, f32, integers, load, loadIntegers, mulInt } from "../ir/build.js";
 import type { Place } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 
@@ -27,4 +27,15 @@ export function copyBytes(
     const value = load(source.place, address(addInt(source.from, at)), size);
     k.store(target.place, address(addInt(target.from, at)), value);
   });
+}
+
+/** Stores the same integer in some bytes. */
+export function fillBytes(k: Build, place: Place, from: Int, count: number, value: number): void {
+  const whole = Math.floor(count / many);
+  k.for("many", whole, (index) =>
+    k.store(place, address(addInt(from, mulInt(index, many))), integers("i8x16", value)),
+  );
+  k.channels("i", count - whole * many, false, (i) =>
+    k.store(place, address(addInt(from, i, whole * many)), f32(value)),
+  );
 }

@@ -1,6 +1,7 @@
 // Strips: the input rows that a few output rows of a window need, with their border.
 
 import { given } from "#diagnostic/given.js";
+import { bytesOf } from "#ir/target.js";
 import { channels } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
@@ -8,7 +9,7 @@ import type { Border } from "./border.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
 import type { IntegerElement, Place } from "../ir/ir.js";
-import { copyBytes } from "./copy-bytes.js";
+import { copyBytes, fillBytes } from "./copy-bytes.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import type { Tile } from "./tile.js";
@@ -276,10 +277,12 @@ export function fillStrip(
   const base = k.scratchOf(element, count * rowStride + (element ? 3 : 0));
   const place: Place = { kind: "scratch", ...given({ element }) };
   const firstRow = k.letInt("top", addInt(mulInt(strip.first.row, window.stride[0]), -top));
-  const fill = (start: Int, elements: number): void =>
+  const fill = (start: Int, elements: number): void => {
+    if (bytesOf(element) === 1) return fillBytes(k, place, start, elements, strip.fill);
     k.channels("i", elements, pixelStride % k.lanes === 0, (i, size) =>
       k.store(place, address(addInt(start, i)), widen(f32(strip.fill), size)),
     );
+  };
   k.items(["r"], [count], (r = 0) => {
     const to = k.letInt("to", addInt(mulInt(r, rowStride), base));
     const row = k.letInt("row", addInt(firstRow, r));

@@ -1,9 +1,9 @@
 // Chains of elementwise steps, copies, and batch norms that are not fused.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import { channels, elements } from "#ir/type.js";
+import { channels, elements, sameShape } from "#ir/type.js";
 import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
-import type { Step } from "#schedule/schedule.js";
+import type { Step, View } from "#schedule/schedule.js";
 import type { Body } from "../ir/body.js";
 import { address, addInt, load, mulInt, widen } from "../ir/build.js";
 import { mapBody } from "../part/map.js";
@@ -15,8 +15,34 @@ import { portsOf, sourceOf, stageOf } from "./context.js";
 
 /** A chain of elementwise steps over a value; a plain copy, if there are none. */
 export function elementwiseBody(c: Context): Body {
-  const { x, y, prologue = noSteps } = portsOf(c);
+  const { x, y, prologue = noSteps } = portsOf(flattened(c));
   return stepsBody(c, x, y, prologue);
+}
+
+/** Vectors of fewer channels are joined to longer ones where no step depends on the channel: an image has three, and a vec four. */
+const fewChannels = 8;
+
+/** The same group with dense operands of few channels as `[rows, row]`, so that they are read as vecs. */
+function flattened(c: Context): Context {
+  const { k, form, group } = c;
+  const { input, output, prologue } = group;
+  const { shape } = output.type;
+  const isPlain = prologue.every(({ sides }) =>
+    [...sides.values()].every(({ broadcast }) => broadcast === "scalar"),
+  );
+  const count = elements(shape);
+  const row = (shape.at(-2) ?? 1) * channels(shape);
+  const length = row % k.lanes === 0 ? row : count;
+  const isDense = ({ type, stride, offset }: View): boolean =>
+    sameShape(type.shape, shape) && stride === channels(shape) && offset % k.lanes === 0;
+  if (form === "gpu" || k.lanes === 1 || channels(shape) >= fewChannels || !isPlain) return c;
+  if (input.kind !== "view" || !isDense(input.view) || !isDense(output)) return c;
+  const flat = (view: View): View => ({
+    ...view,
+    type: { ...view.type, shape: [count / length, length] },
+    stride: length,
+  });
+  return { ...c, group: { ...group, input: { kind: "view", view: flat(input.view) }, output: flat(output) } };
 }
 
 /** A batch norm as an elementwise step with four sides. */
