@@ -77,7 +77,7 @@ export const quantize: Op<typeof quantizeAttributes> = {
   ),
   doc: "The nearest integer of a type: clip(round(x / scale) + zero, low, high), with ties to even. The operand and the quotient are rounded to f32. NaN gives the least.",
   operands: [{ name: "x", doc: "any shape, f32", role: "data" }, scaleOperand],
-  nonFinite: "near zero",
+  nonFinite: "never",
   jumps: true,
   sample: (random) => {
     const type = random.pick(typeNames);

@@ -24,10 +24,10 @@ import { roundToFours } from "./pack-bytes.js";
 import type { Strip, WindowSpec, Within } from "./strip.js";
 
 /** A place in a window: its row and column. */
-export type TapPlace = readonly [row: number, column: number];
+type TapPlace = readonly [row: number, column: number];
 
 /** Two taps whose products are added first; the second is absent at the end of a window with an odd number of taps. */
-export type TapPair = readonly [TapPlace, TapPlace?];
+type TapPair = readonly [TapPlace, TapPlace?];
 
 /** The taps that are unrolled together: the whole window, or one row of it. */
 export interface TapPairs {

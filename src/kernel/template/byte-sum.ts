@@ -44,7 +44,7 @@ export function byteElement({ types: [x] }: { readonly types: readonly TensorTyp
 }
 
 /** How the products of a stage are added. Fours take only integers from 0 to 127 for x. */
-export function dotsOf({ k, schedule: { graph } }: Context, { node }: Sum): Dots {
+function dotsOf({ k, schedule: { graph } }: Context, { node }: Sum): Dots {
   const [low, high] = integerRange(graph, node.inputs[0] ?? -1);
   return k.dots === "quads" && low >= 0 && high <= 127 ? "quads" : "pairs";
 }

@@ -95,11 +95,8 @@ function byteDepthwiseByRows(c: Context, of: StageOf<"depthwise_conv2d">): Body 
         element: byteElement(of),
         ...given({ prologue }),
       });
-      const pixels = tile.byteDepthwisePixels;
-      const work = {
-        ...{ strip, window, filters, rows, width, inputs, multiplier, pixels },
-        ...given({ within }),
-      };
+      const size = { strip, window, filters, rows, width, inputs, multiplier };
+      const work = { ...size, pixels: tile.byteDepthwisePixels, ...given({ within }) };
       emitByteDepthwise(k, work, (sum, at, branch) => {
         const pixel = addInt(mulInt(addInt(firstRow, at.row), width), at.column);
         if (multiplier === 1) return storeResult(k, y, sum, { pixel, channel: at.channel }, epilogue);

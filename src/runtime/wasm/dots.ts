@@ -25,21 +25,18 @@ export function dotsAreRight(): boolean {
   ]);
   const constant = (bytes: readonly number[]): number[] => [0xfd, 12, ...bytes];
   // i32x4.relaxed_dot_i8x16_i7x16_add_s, i32x4.eq, i32x4.all_true.
-  const code = [
-    0,
-    ...constant(a),
-    ...constant(b),
-    ...constant(start),
-    ...[0xfd, 0x93, 0x02],
-    ...constant(sums),
-    ...[0xfd, 0x37, 0xfd, 0xa3, 0x01, 0x0b],
+  const [dot, equal, end] = [
+    [0xfd, 0x93, 0x02],
+    [0xfd, 0x37],
+    [0xfd, 0xa3, 0x01, 0x0b],
   ];
-  const body = [1, code.length, ...code];
-  const binary = Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...[1, 5, 1, 0x60, 0, 1, 0x7f, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0],
-    ...[10, body.length, ...body],
-  ]);
+  const operands = [a, b, start].flatMap(constant);
+  const code = [0, ...operands, ...dot, ...constant(sums), ...equal, ...end];
+  const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+  // A function without parameters that returns an i32, exported as "f".
+  const types = [1, 5, 1, 0x60, 0, 1, 0x7f, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0];
+  const body = [10, code.length + 2, 1, code.length, ...code];
+  const binary = Uint8Array.from([...magic, ...types, ...body]);
   if (!WebAssembly.validate(binary)) return false;
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary));
   return (exports["f"] as () => number)() === 1;
