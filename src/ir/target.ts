@@ -1,6 +1,7 @@
 // The description of a target for passes and the scheduler: plain data, which the back ends define.
 
-import type { DType } from "./type.js";
+import type { DType, TensorType } from "./type.js";
+import { elements } from "./type.js";
 
 /** A cache, or main memory. */
 interface MemoryLevel {
@@ -87,4 +88,9 @@ export function storedElement(
   { integers }: Pick<Target, "integers">,
 ): "i8" | "u8" | "i16" | undefined {
   return integers && dtype !== "i32" && dtype !== "f32" ? dtype : undefined;
+}
+
+/** The bytes of the elements of a tensor in a target's memory. */
+export function storedBytes({ dtype, shape }: TensorType, target: Pick<Target, "integers">): number {
+  return bytesOf(storedElement(dtype, target)) * elements(shape);
 }

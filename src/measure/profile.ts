@@ -32,7 +32,7 @@ import type { TimedDevice } from "./gpu-times.js";
 import { timedDevice } from "./gpu-times.js";
 import { load } from "#compile/load.js";
 import type { Bandwidth, Roofline, RooflineSize } from "./roofline.js";
-import { bandwidthFor, measureRoofline } from "./roofline.js";
+import { bandwidthFor, integerRate, measureRoofline } from "./roofline.js";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
 
@@ -84,12 +84,15 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   const net = await load(artifact, gpu ? { device: gpu.device } : { threads });
   if (!gpu) onStep?.("measuring the machine");
   // A small net stays on one thread.
-  const machine = gpu ? undefined : await measureRoofline(name, net.threads ?? 1, options.roofline);
+  const costs = trafficOf(schedule);
+  const hasIntegers = costs.some(({ cost }) => cost.integerMacs > 0);
+  const machine = gpu
+    ? undefined
+    : await measureRoofline(name, net.threads ?? 1, { ...options.roofline, hasIntegers });
   const { perLaunch, perRun } = await timeRuns(net, module, { warmup, runs, onStep, gpu });
   const lineOf = lineTexts(options.sources ?? new Map());
   const milliseconds = perLaunch.map(median);
   const sum = milliseconds.reduce((all, one) => all + one, 0);
-  const costs = trafficOf(schedule);
   const kernels = schedule.groups.map((group, order): KernelProfile => {
     const launch = net.launches[order] ?? bug("a kernel that is not launched");
     const cost = costs[order] ?? bug("a kernel without a cost");
@@ -170,6 +173,7 @@ function place(
     milliseconds,
     macs: launch.macs,
     macsDone: cost.macs,
+    integerMacs: cost.integerMacs,
     gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
     bytes,
     gigabytes: milliseconds > 0 ? (1e-6 * bytes) / milliseconds : 0,
@@ -182,12 +186,13 @@ function place(
  * cache that may still have them: each at the bandwidth for the bytes that were used since.
  */
 function underRoofline(
-  { macs, steps }: KernelCost,
+  { macs, integerMacs, steps }: KernelCost,
   traffic: readonly Traffic[],
   milliseconds: number,
   machine: Roofline,
 ): Exclude<KernelProfile["roofline"], undefined> {
-  const compute = (macs + steps) / machine.macsPerSecond;
+  const rate = machine.integers ? integerRate(machine.integers) : machine.macsPerSecond;
+  const compute = (macs - integerMacs + steps) / machine.macsPerSecond + integerMacs / rate;
   const byLevel = new Map<Bandwidth, number>();
   for (const { bytes, distance } of traffic) {
     const level = bandwidthFor(machine, distance);

@@ -1,28 +1,40 @@
-// The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth by the number of bytes that are read
-// and written. Two kernels of our own measure it.
+// The roofline of this machine for a target: its peak rates of multiply-accumulates, and its bandwidth by the number of bytes that are read
+// and written. Kernels of our own measure it (`roofline-programs.ts`).
 
-import type { TargetName } from "#ir/target.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/ir/build.js";
-import { KernelBuilder } from "#kernel/ir/build.js";
-import { plainRuns } from "#kernel/part/columns.js";
-import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
-import { emitMatmul } from "#kernel/part/matmul.js";
-import type { Build, Ref } from "#kernel/part/operands.js";
-import { tiles } from "#kernel/part/tile.js";
-import { placeWeights } from "#backend/packed.js";
+import { given } from "#diagnostic/given.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
+import type { TargetName } from "#ir/target.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
+import { placeWeights } from "#backend/packed.js";
 import { load } from "#compile/load.js";
 import { targetOf } from "#compile/targets.js";
 import { version } from "#compile/version.js";
+import type { Net } from "#runtime/types.js";
+import { dotProgram, productProgram, streamProgram } from "./roofline-programs.js";
 
 /** Williams, Waterman and Patterson 2009 (https://doi.org/10.1145/1498765.1498785): no kernel is faster than both allow. */
 export interface Roofline {
-  /** Multiply-accumulates a second that a register-tiled product reaches on data in the nearest cache. */
+  /** Multiply-accumulates a second that a register-tiled product of f32 reaches on data in the nearest cache. */
   readonly macsPerSecond: number;
+  /** Those of integers of 8 bits, between registers alone; absent if the target computes integers as f32. */
+  readonly integers?: IntegerRates;
   /** What `a + s·b` reaches, from the smallest arrays to those larger than any cache. */
   readonly bandwidths: readonly Bandwidth[];
+}
+
+/** Multiply-accumulates of integers a second, by the instruction of WebAssembly. */
+export interface IntegerRates {
+  /** `i32x4.dot_i16x8_s`, and an addition. */
+  readonly pairs: number;
+  /** `i32x4.relaxed_dot_i8x16_i7x16_add_s`; absent if the engine does not run it. */
+  readonly quads?: number;
+}
+
+/** The greatest rate of products of integers. */
+export function integerRate({ pairs, quads = 0 }: IntegerRates): number {
+  return Math.max(pairs, quads);
 }
 
 /** How fast a number of bytes is read and written repeatedly; a small number comes from a cache. */
@@ -59,36 +71,62 @@ const leastRuns = 3;
  */
 const shares = [512, 64, 8, 1];
 
-/** The best of several launches of each kernel. */
+/** The best of several launches of each kernel; of those of integers only if they are wanted. */
 export async function measureRoofline(
   name: TargetName,
   threads: number,
-  size: Partial<RooflineSize> = {},
+  { hasIntegers = false, ...size }: Partial<RooflineSize> & { readonly hasIntegers?: boolean } = {},
 ): Promise<Roofline> {
   const { target } = targetOf(name);
   const { macs = target.denseMacs / 500, elements = 2 ** 23, milliseconds = 500 } = size;
   const product = productProgram(name, macs, threads);
-  const productMs = await bestOf(product, name, threads, milliseconds);
+  const productMs = await bestOf(product, await loaded(product, name, { threads }), milliseconds);
   const bandwidths: Bandwidth[] = [];
   for (const share of shares) {
     const stream = streamProgram(name, Math.ceil(elements / share), threads);
-    const streamMs = await bestOf(stream, name, threads, milliseconds / shares.length);
-    const bytes = bytesOf(stream);
+    const net = await loaded(stream, name, { threads });
+    const streamMs = await bestOf(stream, net, milliseconds / shares.length);
+    const bytes = streamBytes(stream);
     bandwidths.push({ bytes, bytesPerSecond: (1000 * bytes) / streamMs });
   }
-  return { macsPerSecond: (1000 * (product.launches.at(-1)?.macs ?? 0)) / productMs, bandwidths };
+  const integers =
+    hasIntegers && target.integers ? await integerRates(name, threads, 4 * macs, milliseconds) : undefined;
+  return { macsPerSecond: rateOf(product, productMs), ...given({ integers }), bandwidths };
 }
 
-/** The fewest milliseconds of a program's last launch. */
-async function bestOf(
-  program: KernelProgram,
+async function integerRates(
   name: TargetName,
   threads: number,
+  macs: number,
   milliseconds: number,
-): Promise<number> {
+): Promise<IntegerRates> {
+  const pairs = dotProgram(name, macs, threads, "pairs");
+  const pairsMs = await bestOf(pairs, await loaded(pairs, name, { threads, simd: "simd" }), milliseconds);
+  const quads = dotProgram(name, macs, threads, "quads");
+  // Rejects where the engine lacks the instruction, or computes it wrong.
+  const net = await loaded(quads, name, { threads, simd: "relaxed" }).catch(() => undefined);
+  return {
+    pairs: rateOf(pairs, pairsMs),
+    ...(net ? { quads: rateOf(quads, await bestOf(quads, net, milliseconds)) } : {}),
+  };
+}
+
+/** Multiply-accumulates a second of a program's last launch. */
+function rateOf({ launches }: KernelProgram, milliseconds: number): number {
+  return (1000 * (launches.at(-1)?.macs ?? 0)) / milliseconds;
+}
+
+function loaded(
+  program: KernelProgram,
+  name: TargetName,
+  options: { readonly threads: number; readonly simd?: "simd" | "relaxed" },
+): Promise<Net> {
   const weights = runToEnd(placeWeights(program, { version }));
-  const artifact = targetOf(name).begin(program, { version }).finish(weights);
-  const net = await load(artifact, { threads });
+  return load(targetOf(name).begin(program, { version }).finish(weights), options);
+}
+
+/** The fewest milliseconds of a program's last launch. Disposes of the net. */
+async function bestOf(program: KernelProgram, net: Net, milliseconds: number): Promise<number> {
   const inputs = Object.fromEntries(
     program.inputs.map(({ name: input, shape }) => [input, new Float32Array(shape[0] ?? 0).fill(0.5)]),
   );
@@ -104,145 +142,7 @@ async function bestOf(
   return best;
 }
 
-/** Computes some tiles of the target repeatedly, from operands of 12 KiB in all. */
-export function productProgram(name: TargetName, macs: number, threads: number): KernelProgram {
-  const { lanes } = targetOf(name).target;
-  const tile = tiles[name];
-  const [rows, columns, depth] = [4 * tile.rows, 4 * tile.columns, 64];
-  const blocks = threads === 1 ? 1 : 8 * threads;
-  const repeats = Math.max(1, Math.round(macs / (blocks * rows * columns * depth)));
-  const offsets = { a: 0, b: rows * depth, c: (rows + columns) * depth };
-  const kernel = kernelOf("product", lanes, blocks, (k) => {
-    const a = k.parameter("a", { space: "arena", access: "read", extent: rows * depth }, at(offsets.a));
-    const b = k.parameter("b", { space: "arena", access: "read", extent: columns * depth }, at(offsets.b));
-    const c = k.parameter(
-      "c",
-      { space: "arena", access: "write", extent: blocks * rows * columns },
-      at(offsets.c),
-    );
-    return (block) =>
-      k.for("again", repeats, () =>
-        emitMatmul(k, tile, {
-          lines: 1,
-          rows,
-          runs: plainRuns({ place: a, stride: depth }, depth, (row) => mulInt(row, depth)),
-          columns: { place: b, start: 0, depth, count: columns, wide: true },
-          finish: (sum, _line, row, column) =>
-            k.store(c, address(addInt(mulInt(block, rows * columns), mulInt(row, columns), column)), sum),
-        }),
-      );
-  });
-  const arena = offsets.c + blocks * rows * columns;
-  const inputs = [
-    { name: "a", arena: 0, shape: [rows * depth], offset: offsets.a },
-    { name: "b", arena: 0, shape: [columns * depth], offset: offsets.b },
-  ];
-  return {
-    ...programOf("product", lanes, arena, [kernel], blocks * repeats * rows * columns * depth),
-    inputs,
-  };
-}
-
-/** Writes both operands first, because pages that were never written all map to one page; then c = a + s·b. */
-export function streamProgram(name: TargetName, elements: number, threads: number): KernelProgram {
-  const { lanes } = targetOf(name).target;
-  const blocks = 8 * threads;
-  const unroll = 4 * lanes;
-  const own = Math.ceil(elements / blocks / unroll) * unroll;
-  const extent = own * blocks;
-  const places = { a: 0, b: extent, c: 2 * extent };
-  const width = lanes > 1 ? "vec" : "f32";
-  const overAll = (
-    k: Build,
-    block: Parameters<typeof mulInt>[0],
-    body: (p: ReturnType<Build["let"]>) => void,
-  ): void => {
-    const first = mulInt(block, own);
-    const p = k.let("p", typeof first === "number" ? bug("a stream in one block") : first);
-    k.for("i", own / unroll, () => {
-      body(p);
-      k.step(p, unroll);
-    });
-  };
-  const eachVec = Array.from({ length: 4 }, (_, at) => at * lanes);
-  const fill = kernelOf("fill", lanes, blocks, (k) => {
-    const a = k.parameter("a", { space: "arena", access: "write", extent }, at(places.a));
-    const b = k.parameter("b", { space: "arena", access: "write", extent }, at(places.b));
-    const value = (): ReturnType<typeof f32> =>
-      lanes > 1 ? { kind: "splat", type: "vec", x: f32(0.5) } : f32(0.5);
-    return (block) =>
-      overAll(k, block, (p) => {
-        for (const offset of eachVec) for (const place of [a, b]) k.store(place, address(p, offset), value());
-      });
-  });
-  const triad = kernelOf("triad", lanes, blocks, (k) => {
-    const a = k.parameter("a", { space: "arena", access: "read", extent }, at(places.a));
-    const b = k.parameter("b", { space: "arena", access: "read", extent }, at(places.b));
-    const c = k.parameter("c", { space: "arena", access: "write", extent }, at(places.c));
-    return (block) =>
-      overAll(k, block, (p) => {
-        for (const offset of eachVec) {
-          const sum = madd(f32(0.25), read(b, address(p, offset), width), read(a, address(p, offset), width));
-          k.store(c, address(p, offset), sum);
-        }
-      });
-  });
-  return programOf("stream", lanes, 3 * extent, [fill, triad], extent);
-}
-
 /** The bytes that the stream's last kernel reads and writes. */
-function bytesOf(program: KernelProgram): number {
+function streamBytes(program: KernelProgram): number {
   return 4 * arenaElements(program);
-}
-
-interface Made {
-  readonly kernel: Kernel;
-  readonly offsets: readonly number[];
-}
-
-function kernelOf(
-  name: string,
-  lanes: number,
-  blocks: number,
-  body: (k: Build) => (block: Parameters<typeof mulInt>[0]) => void,
-): Made {
-  const k: Build = new KernelBuilder<Ref>({ lanes, team: 1 });
-  const { kernel, sources } = k.finish(name, { blocks, write: body(k) });
-  return { kernel, offsets: sources.map((source) => (source.kind === "view" ? source.offset : 0)) };
-}
-
-function programOf(
-  name: string,
-  lanes: number,
-  arena: number,
-  made: readonly Made[],
-  macs: number,
-): KernelProgram {
-  const launches = made.map(({ offsets, kernel }, at): Launch => ({
-    kernel: at,
-    offsets,
-    memories: offsets.map(() => 0),
-    label: kernel.name,
-    nodes: [kernel.name],
-    macs,
-  }));
-  return {
-    name,
-    lanes,
-    kernels: made.map(({ kernel }) => kernel),
-    setup: [],
-    launches,
-    weights: [],
-    prepared: 0,
-    table: [],
-    arenas: [{ kind: "vecs", elements: arena }],
-    weightParts: [0],
-    scratch: 0,
-    inputs: [],
-    outputs: [],
-  };
-}
-
-function at(offset: number): Ref {
-  return { kind: "view", arena: 0, offset };
 }

@@ -6,6 +6,8 @@ import { lineText } from "#diagnostic/escape.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { groupsOf, topological } from "#ir/node-order.js";
+import { bytesOf } from "#ir/target.js";
+import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost, opCount, totalCost } from "#inspect/cost.js";
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
@@ -128,7 +130,7 @@ function row(module: Module, nodes: readonly Node[]): LayerRow {
     shape: last.type.shape,
     parameters: costs.reduce((sum, cost) => sum + cost.parameters, 0),
     macs: costs.reduce((sum, cost) => sum + cost.macs, 0),
-    bytes: 4 * last.type.shape.reduce((product, extent) => product * extent, 1),
+    bytes: bytesOf(last.type.dtype) * elements(last.type.shape),
   };
 }
 

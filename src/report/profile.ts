@@ -20,7 +20,9 @@ export interface KernelProfile {
   /** Multiply-accumulates of the ops, and those that the kernel computes: fewer with Winograd's algorithm, more if strips overlap. */
   readonly macs: number;
   readonly macsDone: number;
-  /** 10⁹ floating-point operations per second, two for each of `macs`. */
+  /** Those of the latter that are products of integers. */
+  readonly integerMacs: number;
+  /** 10⁹ operations per second, two for each of `macs`, whether of integers or not. */
   readonly gigaflops: number;
   /** Bytes read and written, by the cost model: each tensor counts once, as if it were not in a cache. */
   readonly bytes: number;
@@ -58,6 +60,8 @@ export interface ProfileReport {
   /** The rates of this machine with these threads, with the bandwidth by size of the arrays; absent on a GPU. */
   readonly machine?: {
     readonly macsPerSecond: number;
+    /** Of products of integers of 8 bits, by the instruction of WebAssembly: see `IntegerRates`; present if the net has some. */
+    readonly integers?: { readonly pairs: number; readonly quads?: number };
     readonly bandwidths: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
   };
   readonly kernels: readonly KernelProfile[];
@@ -86,7 +90,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     "ms",
     "share",
     "MACs",
-    "GFLOP/s",
+    machine?.integers ? "GOP/s" : "GFLOP/s",
     "bytes",
     ...(machine ? ["of roofline", "bound by"] : ["GB/s"]),
   ];
@@ -125,7 +129,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     countsText(report.counts),
     ...(machine
       ? [
-          `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s; GB/s by bytes moved: ${machine.bandwidths
+          `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s${integersText(machine)}; GB/s by bytes moved: ${machine.bandwidths
             .map(({ bytes, bytesPerSecond }) => `${bytesText(bytes)} ${(1e-9 * bytesPerSecond).toFixed(1)}`)
             .join(", ")}`,
         ]
@@ -134,6 +138,15 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     table(head, [...rows, last], align.slice(0, head.length)),
     "",
   ].join("\n");
+}
+
+/** `, 94.4 GOP/s of integers (dot_i16x8_s 94.4, relaxed_dot 94.0)`. */
+function integersText({ integers }: Exclude<ProfileReport["machine"], undefined>): string {
+  if (!integers) return "";
+  const { pairs, quads } = integers;
+  const rate = (one: number): string => (2e-9 * one).toFixed(1);
+  const each = quads === undefined ? "" : `, relaxed_dot_i8x16_i7x16_add_s ${rate(quads)}`;
+  return `, ${rate(Math.max(pairs, quads ?? 0))} GOP/s of integers (dot_i16x8_s ${rate(pairs)}${each})`;
 }
 
 /** `compute`, or `cache of 1.50 MiB`. */

@@ -1,11 +1,11 @@
 // The modelled cost of one kernel of a schedule: bytes, multiply-accumulates and time.
 
 import { nodeOf } from "#ir/graph.js";
-import { weightBandwidth } from "#ir/target.js";
-import { elements } from "#ir/type.js";
+import type { Target } from "#ir/target.js";
+import { storedBytes, weightBandwidth } from "#ir/target.js";
 import { entryOf } from "#ir/weights.js";
+import { isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
-import type { Work } from "#template/work.js";
 import type { Group, Schedule, Source } from "./schedule.js";
 
 /** Costs of a kernel at batch 1. */
@@ -17,6 +17,8 @@ export interface KernelCost {
   readonly bytesWritten: number;
   /** Multiply-accumulates that are computed, including repeated ones; for Winograd's algorithm only its products. */
   readonly macs: number;
+  /** The part of these that are products of bytes, in sums of integers. */
+  readonly integerMacs: number;
   /** Results of elementwise ops. */
   readonly steps: number;
   /** Modelled seconds for computing and for memory; `seconds` is their sum plus the start of a kernel. */
@@ -34,22 +36,26 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const { graph, target } = schedule;
   // A copy has the node whose value it copies, and computes nothing.
   const nodes = group.plan.template === "copy" ? [] : group.nodes.map((id) => nodeOf(graph, id));
-  const work = nodes.map((node) => workOf(graph, node, target, group.plan));
-  const sum = (of: (one: Work) => number | undefined): number =>
+  const work = nodes.map((node) => ({ node, ...workOf(graph, node, target, group.plan) }));
+  const sum = (of: (one: (typeof work)[number]) => number | undefined): number =>
     work.reduce((all, one) => all + (of(one) ?? 0), 0);
   const sources = sourcesOf(schedule, group);
   const read = (kind: Source["kind"]): number =>
-    sources.reduce((all, source) => all + (source.kind === kind ? bytesOf(source) : 0), 0);
+    sources.reduce((all, source) => all + (source.kind === kind ? bytesOfSource(source, target) : 0), 0);
   const weights = read("weight") + sum((one) => one.moreWeightBytes);
-  const bytesWritten = 4 * elements(group.output.type.shape);
+  const bytesWritten = storedBytes(group.output.type, target);
   const tensors = read("view") + group.plan.extraBytes + bytesWritten;
   const memorySeconds = weights / weightBandwidth(target, schedule.weightBytes) + tensors / target.bytes;
+  const macs = sum((one) => one.macs);
+  const integers = sum(({ node, macs: own }) => (isByteSum(graph, node, target) ? own : 0));
   const computeSeconds = sum((one) => one.seconds) + group.plan.extraSeconds;
   return {
     bytesRead: Math.round(weights + tensors - bytesWritten),
     weightBytes: Math.round(weights),
     bytesWritten,
-    macs: Math.round(sum((one) => one.macs) + group.plan.extraMacs),
+    macs: Math.round(macs + group.plan.extraMacs),
+    // What strips compute again is in the same proportion.
+    integerMacs: macs === 0 ? 0 : Math.round(integers * (1 + group.plan.extraMacs / macs)),
     steps: sum((one) => one.steps),
     computeSeconds,
     memorySeconds,
@@ -57,9 +63,9 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   };
 }
 
-/** Bytes of the elements of a source. */
-export function bytesOf(source: Source): number {
-  return 4 * elements((source.kind === "weight" ? source.type : source.view.type).shape);
+/** Bytes of the elements of a source in the memory of a target. */
+export function bytesOfSource(source: Source, target: Target): number {
+  return storedBytes(source.kind === "view" ? source.view.type : source.type, target);
 }
 
 /** Everything that a kernel reads, each once; omitted weights are not read. */

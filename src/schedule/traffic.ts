@@ -1,8 +1,9 @@
 // What each kernel reads and writes, and how much the run has used since it last used that: it says which cache may still have it.
 
+import { bytesOf } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
 import type { KernelCost } from "./kernel-cost.js";
-import { bytesOf, kernelCost, sourcesOf } from "./kernel-cost.js";
+import { bytesOfSource, kernelCost, sourcesOf } from "./kernel-cost.js";
 import type { Schedule, View } from "./schedule.js";
 
 /** Bytes that a kernel reads or writes. */
@@ -34,7 +35,7 @@ export function trafficOf(
         if (before.views.some((view) => overlap(view, source.view))) break;
         distance += before.used;
       }
-      return { bytes: bytesOf(source), distance };
+      return { bytes: bytesOfSource(source, schedule.target), distance };
     });
     const once = tensors.reduce((sum, { bytes }) => sum + bytes, cost.weightBytes);
     const traffic = [
@@ -47,10 +48,14 @@ export function trafficOf(
 }
 
 function overlap(a: View, b: View): boolean {
-  return a.arena === b.arena && a.offset < endOf(b) && b.offset < endOf(a);
+  return a.arena === b.arena && startOf(a) < endOf(b) && startOf(b) < endOf(a);
 }
 
-/** The end of a view in its arena. */
-function endOf({ type: { shape }, offset, stride }: View): number {
-  return offset + (elements(shape) / channels(shape)) * stride;
+/** The first byte of a view in its arena, and the one after its last. */
+function startOf({ offset, element }: View): number {
+  return offset * bytesOf(element);
+}
+
+function endOf({ type: { shape }, offset, stride, element }: View): number {
+  return (offset + (elements(shape) / channels(shape)) * stride) * bytesOf(element);
 }

@@ -4,7 +4,7 @@ import type { Graph, KernelPlan, Node, TemplateName } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
-import { elements } from "#ir/type.js";
+import { storedBytes } from "#ir/target.js";
 import { addedProduct } from "#ops/added-product.js";
 import { isMap, ownTemplate } from "./chain.js";
 import type { OnChip } from "./on-chip.js";
@@ -37,7 +37,7 @@ export function costOf(
   const savedBytes = nodes
     .slice(0, -1)
     .reduce(
-      (sum, node) => sum + 4 * elements(node.type.shape) * (1 + (users(graph).get(node.id)?.length ?? 0)),
+      (sum, node) => sum + storedBytes(node.type, target) * (1 + (users(graph).get(node.id)?.length ?? 0)),
       0,
     );
   const gain = savedBytes / target.bytes + (nodes.length - 1) * target.launch;

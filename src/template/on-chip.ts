@@ -4,7 +4,7 @@ import { greatest } from "#diagnostic/extremes.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
-import type { Shape } from "#ir/type.js";
+import { storedBytes } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { macsOf, opOf } from "#ops/index.js";
 import type { Window, WindowOf } from "./window.js";
@@ -74,13 +74,16 @@ function stripsOf(
   if (!windowed) return [];
   const before = nodes.slice(0, nodes.indexOf(windowed));
   const height = windowed.type.shape[1] ?? 1;
+  const [input = windowed] = operands(graph, windowed);
+  const next = stages[place + 1];
+  const kept = next && nodes[nodes.indexOf(next) - 1];
   return divisors(height).map((rows) => {
     const strips = height / rows;
     const read = rowsRead(window, rows, strips);
     // Whole rows of whole tensors are multiplied before the division, so that counts are integers.
     const again = (all: number): number => (all * (read - window.inputHeight)) / window.inputHeight;
-    const inputRow = bytesOf(window.input.slice(2)) * (1 + window.border);
-    const middle = stages.length > place + 1 ? rows * bytesOf(windowed.type.shape.slice(2)) : 0;
+    const inputRow = (storedBytes(input.type, target) / rowsOf(input)) * (1 + window.border);
+    const middle = kept ? (rows * storedBytes(kept.type, target)) / rowsOf(kept) : 0;
     const scratchBytes = stripHeight(window, rows) * inputRow + middle;
     // Values computed before the window are computed again for the rows that two strips share.
     const stepsAgain = again(
@@ -93,7 +96,8 @@ function stripsOf(
       strips,
       scratchBytes,
       extraBytes:
-        again(inputBytes(graph, nodes)) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
+        again(inputBytes(graph, nodes, target)) +
+        weightBytesAgain(graph, stages, strips, scratchBytes, target),
       extraMacs: stepsAgain + macsAgain,
       extraSeconds: stepsAgain / target.depthwiseMacs + macsAgain / target.denseMacs,
     };
@@ -112,12 +116,11 @@ function weightBytesAgain(
   target: Target,
 ): number {
   const dense = stages.filter((node) => node.op === "conv2d");
-  const weights = dense.reduce((sum, node) => sum + weightBytes(graph, node), 0);
+  const weights = dense.reduce((sum, node) => sum + weightBytes(graph, node, target), 0);
   if (weights + scratchBytes <= target.scratchBytes) return 0;
   return dense.reduce((sum, node) => {
-    const input = operands(graph, node)[0]?.type.shape ?? [];
-    const alone = Math.max(1, Math.ceil(bytesOf(input) / target.scratchBytes));
-    return sum + Math.max(0, strips - alone) * weightBytes(graph, node);
+    const alone = Math.max(1, Math.ceil(inputBytes(graph, [node], target) / target.scratchBytes));
+    return sum + Math.max(0, strips - alone) * weightBytes(graph, node, target);
   }, 0);
 }
 
@@ -161,30 +164,34 @@ function tileOf({ graph, nodes, stages }: Members, { taps }: Window, windowed: N
 export const pooledVector: OnChipChoices = ({ graph, stages: [pool, dense] }, target) => {
   if (!pool || !dense) return [];
   const { columns = 1, items = 1 } = target.pixelTiles ?? {};
-  const input = operands(graph, pool)[0]?.type.shape ?? [];
+  const [input = pool] = operands(graph, pool);
   const blocks = Math.max(1, Math.ceil((dense.type.shape.at(-1) ?? 1) / columns / items));
   return [
     {
       ...nothingOnChip,
       pixels: 1,
       strips: blocks,
-      scratchBytes: bytesOf([pool.type.shape.at(-1) ?? 1]),
-      extraBytes: (blocks - 1) * bytesOf(input),
-      extraMacs: (blocks - 1) * elements(input),
+      scratchBytes: 4 * (pool.type.shape.at(-1) ?? 1),
+      extraBytes: (blocks - 1) * storedBytes(input.type, target),
+      extraMacs: (blocks - 1) * elements(input.type.shape),
     },
   ];
 };
 
-const bytesOf = (shape: Shape): number => 4 * elements(shape);
-
 /** Bytes read from memory as the first operand of the first node. */
-function inputBytes(graph: Graph, nodes: readonly Node[]): number {
-  const [first] = nodes;
-  return bytesOf((first && operands(graph, first)[0]?.type.shape) ?? []);
+function inputBytes(graph: Graph, [first]: readonly Node[], target: Target): number {
+  const input = first && operands(graph, first)[0];
+  return input ? storedBytes(input.type, target) : 4;
 }
 
-function weightBytes(graph: Graph, node: Node): number {
-  return bytesOf(operands(graph, node)[1]?.type.shape ?? []);
+function weightBytes(graph: Graph, node: Node, target: Target): number {
+  const weights = operands(graph, node)[1];
+  return weights ? storedBytes(weights.type, target) : 4;
+}
+
+/** The rows of an image, those of all samples. */
+function rowsOf({ type: { shape } }: Node): number {
+  return (shape[0] ?? 1) * (shape[1] ?? 1);
 }
 
 function macs(graph: Graph, node: Node): number {

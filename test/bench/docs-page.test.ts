@@ -20,6 +20,7 @@ const kernel = (order: number, milliseconds: number): KernelProfile => ({
   share: milliseconds / 78,
   macs: 1e6,
   macsDone: 1e6,
+  integerMacs: 0,
   gigaflops: 2 / milliseconds,
   bytes: 1e6,
   gigabytes: 1 / milliseconds,

@@ -1,7 +1,7 @@
 // `cleave profile`: the structure of its answer. The times are not tested, since they depend on the machine.
 
 import { expect, test } from "vitest";
-import { productProgram, streamProgram } from "#measure/roofline.js";
+import { dotProgram, productProgram, streamProgram } from "#measure/roofline-programs.js";
 import { emit } from "#compile/emit.js";
 import { profile } from "#measure/profile.js";
 import { optimize } from "#compile/optimize.js";
@@ -11,6 +11,7 @@ import type { ProfileReport } from "#report/profile.js";
 import { profileText } from "#report/profile.js";
 import { readModel } from "../../src/node/index.js";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";
+import { moduleOf } from "../schedule/module-of.js";
 import { cleave } from "./terminal.js";
 
 const device = await computingDevice();
@@ -60,6 +61,44 @@ test.each(["wasm", "js"] as const)(
     const sizes = report.machine!.bandwidths.map(({ bytes }) => bytes);
     expect(sizes.length).toBeGreaterThan(2);
     expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
+  },
+);
+
+const quantized = `net t {
+  input x: f32[1, 8, 8, 16]
+  param w: i8[1, 1, 16, 32] = quantize(he_normal(seed=1, fan_in=16, shape=[1, 1, 16, 32]), 0.01, type="i8")
+  param b: i32[32] = quantize(zeros(shape=[32]), 1, type="i32")
+  q = quantize(x, 0.02, zero=64, low=0, high=127, type="u8")
+  y = quantize(dequantize(conv2d(q, w, b, zero=64), 0.001), 1, type="u8")
+  output z = dequantize(y, 1) |> conv2d(filters=8, kernel=1x1)
+}`;
+
+test.each(["wasm", "js"] as const)(
+  "%s: products of bytes have a rate of their own where they are integers",
+  async (target) => {
+    const { value } = optimize(moduleOf(quantized), { target: targets[target].target });
+    const report = await profile(value!.module, { ...quick, target });
+    const { integers, macsPerSecond } = report.machine!;
+    const text = profileText(report);
+    if (target === "js") {
+      expect(integers).toBeUndefined();
+      expect(report.kernels.map(({ integerMacs }) => integerMacs)).toEqual(report.kernels.map(() => 0));
+      expect(text).toMatch(/ GFLOP\/s +bytes /);
+      return;
+    }
+    const [sum] = report.kernels.filter(({ integerMacs }) => integerMacs > 0);
+    expect(sum).toMatchObject({
+      macs: 8 * 8 * 16 * 32,
+      macsDone: 8 * 8 * 16 * 32,
+      integerMacs: 8 * 8 * 16 * 32,
+    });
+    expect(report.kernels.filter(({ integerMacs }) => integerMacs > 0).length).toBe(1);
+    expect(integers!.pairs).toBeGreaterThan(0);
+    const rate = Math.max(integers!.pairs, integers!.quads ?? 0);
+    expect(sum!.roofline!.milliseconds).toBeGreaterThanOrEqual((999 * sum!.macs) / rate);
+    expect(macsPerSecond).toBeGreaterThan(0);
+    expect(text).toMatch(/ GFLOP\/s, [\d.]+ GOP\/s of integers \(dot_i16x8_s [\d.]+/);
+    expect(text).toMatch(/ GOP\/s +bytes /);
   },
 );
 
@@ -141,7 +180,10 @@ test.each(["wasm", "js"] as const)(
   "%s: the kernels that measure the machine keep the rules of the IR",
   (target) => {
     for (const threads of [1, 2]) {
-      for (const program of [productProgram(target, 1e5, threads), streamProgram(target, 1000, threads)]) {
+      const programs = [productProgram(target, 1e5, threads), streamProgram(target, 1000, threads)];
+      if (target === "wasm")
+        programs.push(dotProgram(target, 1e6, threads, "pairs"), dotProgram(target, 1e6, threads, "quads"));
+      for (const program of programs) {
         const inputs = program.inputs.map(
           ({ name, shape }) => [name, new Float32Array(shape[0]!).fill(1)] as const,
         );

@@ -2,10 +2,13 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { jsTarget } from "#backend/js/target.js";
 import { wasmTarget } from "#backend/wasm/target.js";
 import { fuse } from "#passes/fuse.js";
 import { seededRandom } from "#ops/random.js";
+import type { Target } from "#ir/target.js";
 import { schedule } from "#schedule/schedule-graph.js";
+import type { KernelCost } from "#schedule/kernel-cost.js";
 import { trafficOf } from "#schedule/traffic.js";
 import { scaled } from "../scale.js";
 import { moduleOf } from "./module-of.js";
@@ -39,6 +42,30 @@ test("a tensor is as far as everything that was used since it was written or rea
     own,
     own + (used.at(-2) ?? 0),
   ]);
+});
+
+test("integers count the bytes of their type where a target stores them so", () => {
+  const text = `net t {
+    input x: f32[1, 4, 4, 8]
+    param w: i8[1, 1, 8, 8] = quantize(he_normal(seed=1, fan_in=8, shape=[1, 1, 8, 8]), 0.01, type="i8")
+    param b: i32[8] = quantize(zeros(shape=[8]), 1, type="i32")
+    q = quantize(x, 0.02, type="u8")
+    r = quantize(dequantize(conv2d(q, w, b), 0.001), 1, type="u8")
+    output y = dequantize(r, 1) |> softmax
+  }`;
+  const costs = (target: Target): KernelCost[] =>
+    trafficOf(schedule(moduleOf(text), target)).map(({ cost }) => cost);
+  const [elements, products] = [4 * 4 * 8, 4 * 4 * 8 * 8];
+  const wasm = costs(wasmTarget);
+  const js = costs(jsTarget);
+  // Without fusing: quantize, the sum, quantize again, softmax.
+  expect(wasm.map(({ bytesWritten }) => bytesWritten)).toContain(elements);
+  expect(Math.max(...js.map(({ bytesWritten }) => bytesWritten))).toBe(4 * elements);
+  expect(Math.min(...js.map(({ bytesWritten }) => bytesWritten))).toBe(4 * elements);
+  const sumOf = (all: readonly KernelCost[]): KernelCost => all.find(({ macs }) => macs > 0)!;
+  expect(sumOf(wasm)).toMatchObject({ macs: products, integerMacs: products, weightBytes: 8 * 8 + 4 * 8 });
+  expect(sumOf(wasm).bytesRead).toBe(elements + 8 * 8 + 4 * 8);
+  expect(sumOf(js)).toMatchObject({ macs: products, integerMacs: 0, weightBytes: 4 * (8 * 8 + 8) });
 });
 
 test("the traffic of a kernel is what it reads and writes, and no distance exceeds a run", () => {
