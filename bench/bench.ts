@@ -115,7 +115,7 @@ function keptResults(): Comparison[] {
 
 function measureInNode(): Comparison[] {
   const all = nodes();
-  const [newest = process.execPath] = all.toReversed();
+  const newest = newestNode();
   const onCpu = options.webgpu
     ? []
     : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, { node }) ?? []));
@@ -178,6 +178,10 @@ function nodes(): string[] {
   }
 }
 
+function newestNode(): string {
+  return nodes().at(-1) ?? process.execPath;
+}
+
 /** A browser, or a Node and, for WebGPU, the `at`-th adapter. */
 type Where =
   | "browser"
@@ -203,7 +207,7 @@ function compare(model: BenchModel, where: Where): Comparison | undefined {
       options.loads,
       "--peers",
       peers.join(","),
-      ...(where === "browser" ? ["--browser"] : ["--node", where.node]),
+      ...(where === "browser" ? ["--browser", "--node", newestNode()] : ["--node", where.node]),
       ...(where === "browser" || where.gpu?.adapter === undefined ? [] : ["--adapter", where.gpu.adapter]),
       "--out",
       out,

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import type { Module, ProfileReport } from "../src/index.js";
 import { pagePeerNames, pagePeers } from "./browser/peers.js";
 import { compare } from "./comparison.js";
-import { isMissed } from "./limits.js";
+import { isMissed, limitsOf } from "./limits.js";
 import type { BenchModel } from "./models.js";
 import { findModel, formatOf, models } from "./models.js";
 import { openModel } from "./open.js";
@@ -18,7 +18,7 @@ import { printProfile } from "./profile-table.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
 import type { ParsedPeer } from "./running.js";
-import { parsePeer } from "./running.js";
+import { isInt8, parsePeer } from "./running.js";
 
 const usual = peerNames({ gpu: false }).join(",");
 const onGpu = peerNames({ gpu: true }).join(",");
@@ -40,8 +40,9 @@ const usage = `compare [MODEL] [options]
   --burst MS       and ends with runs of this time that are (default 250; one run at least)
   --seconds N      a peer that has run this long has no further turns (default 10)
   --loads N        fresh processes in which loading and the first run are timed (default 1)
-  --profile        times the kernels of the WebAssembly module too; done in any case where a limit is missed
-  --node FILE      the Node that runs the peers (default: this one)
+  --profile        times the kernels of the WebAssembly module too; done in any case where a limit is missed, in integers if it is
+                   one of those; in a browser only then, and in Node
+  --node FILE      the Node that runs the peers, or with --browser the profile (default: this one)
   --out FILE       where the JSON goes (default: results/<model>.json)`;
 
 const { values: options, positionals } = parseArgs({
@@ -135,21 +136,24 @@ async function measured(): Promise<Comparison> {
       limits: (isAsItIs ? (options.browser ? asked.inBrowser : asked.limits) : undefined) ?? [],
       onStep: progress,
     });
-    const isProfiled = options.profile || (!options.browser && isMissed(result));
-    return isProfiled ? { ...result, profile: profileKernels() } : result;
+    // Where a goal of integers is missed, their kernels are of interest; in a page only these.
+    const inIntegers = limitsOf(result).some(({ peer, held }) => !held && isInt8(peer));
+    const isProfiled = options.profile || inIntegers || (!options.browser && isMissed(result));
+    return isProfiled ? { ...result, profile: profileKernels(inIntegers) } : result;
   } catch (cause) {
     return stop((cause as Error).message);
   }
 }
 
 /** Runs in a process of the Node that runs the peers, which may have relaxed SIMD. */
-function profileKernels(): ProfileReport {
+function profileKernels(inIntegers: boolean): ProfileReport {
   progress("timing kernels");
   const argv = [
     join(import.meta.dirname, "profile.built.mjs"),
     positionals[0] ?? asked.name,
     ...options.dim.flatMap((dim) => ["--dim", dim]),
     ...(asked.split === undefined ? [] : ["--split", asked.split]),
+    ...(inIntegers ? ["--int8"] : []),
     "--runs",
     String(rounds),
   ];

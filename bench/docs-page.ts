@@ -117,13 +117,17 @@ function leftOutPart({ leftOut }: Comparison): string {
 }
 
 /** The slowest kernels of a module that misses a goal. */
-function profilePart({ profile }: Comparison): string {
+function profilePart(result: Comparison): string {
+  const { profile } = result;
   if (!profile) return "";
   const { machine } = profile;
+  const giga = (rate: number): string => (1e-9 * rate).toFixed(1);
+  const { pairs = 0, quads = 0 } = machine?.integers ?? {};
+  const integers = machine?.integers ? `, ${giga(2 * Math.max(pairs, quads))} GOP/s of integers` : "";
   const has = machine
-    ? `, on a machine of ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s and ${(1e-9 * (machine.bandwidths.at(-1)?.bytesPerSecond ?? 0)).toFixed(1)} GB/s`
+    ? `, on a machine of ${giga(2 * machine.macsPerSecond)} GFLOP/s${integers} and ${giga(machine.bandwidths.at(-1)?.bytesPerSecond ?? 0)} GB/s`
     : "";
-  return `\nIts slowest kernels, on one thread${has}:\n\n${markdownTable(profileRows(profile), 3)}\n`;
+  return `\nIts slowest kernels${machine?.integers ? " in integers" : ""}, on one thread${result.browser === undefined ? "" : " in Node"}${has}:\n\n${markdownTable(profileRows(profile), 3)}\n`;
 }
 
 /** Models of others, in the format in which they are published. */

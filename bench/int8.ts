@@ -16,13 +16,18 @@ export interface Int8 {
   readonly ranges: Ranges;
 }
 
-/** Quantizes a network; `folded` is the same with its batch norms folded. Throws, with the reason, if it cannot be quantized. */
+/** The networks of both quantizers; `folded` is the model with its batch norms folded. Throws as `quantizedModel` does. */
 export async function quantized(model: Module, folded: Module): Promise<Int8> {
+  return { model: await quantizedModel(model), ranges: await rangesOf(folded) };
+}
+
+/** A network that Cleave quantizes. Throws, with the reason, if it cannot be quantized. */
+export async function quantizedModel(model: Module): Promise<Module> {
   // Networks of the bench have random weights and inputs, so their outputs hardly vary, and a loss relative to that says nothing.
   const options = { loss: Number.POSITIVE_INFINITY };
   const { value, diagnostics } = await quantize(model, samplesOf(samples(inputPorts(model.graph))), options);
   if (!value) throw new Error(diagnostics.map(({ message }) => message).join("; "));
-  return { model: value.module, ranges: await rangesOf(folded) };
+  return value.module;
 }
 
 /** The ranges of all computed values and inputs of a network. */

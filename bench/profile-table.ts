@@ -16,6 +16,7 @@ export function profileRows({
   kernels,
   kernelMilliseconds,
   rooflineMilliseconds = 0,
+  machine,
 }: ProfileReport): string[][] {
   const slowest = kernels.toSorted((a, b) => b.milliseconds - a.milliseconds);
   const rest = slowest.slice(most);
@@ -37,7 +38,16 @@ export function profileRows({
     ];
   };
   return [
-    ["kernel", "ops", "bound by", "ms", "share", "GFLOP/s", "GB/s", "of roofline"],
+    [
+      "kernel",
+      "ops",
+      "bound by",
+      "ms",
+      "share",
+      machine?.integers ? "GOP/s" : "GFLOP/s",
+      "GB/s",
+      "of roofline",
+    ],
     ...slowest
       .slice(0, most)
       .map((one) => row(one.kernel, kernelText(one), [one], one.roofline ? boundText(one.roofline) : "")),

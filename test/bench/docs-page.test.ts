@@ -1,6 +1,7 @@
 // The page of the benchmarks.
 
 import { expect, test } from "vitest";
+import { browserPage } from "../../bench/browser/docs-page.js";
 import { benchmarksPage } from "../../bench/docs-page.js";
 import { kernelText, profileRows } from "../../bench/profile-table.js";
 import type { KernelProfile, ProfileReport } from "../../src/index.js";
@@ -80,6 +81,20 @@ test("kernels stand below a comparison that misses a limit, and below no other",
   expect(page(15)).toContain("| k11 | 1×8×8×3: conv2d 1×1×3×4 → 1×8×8×4 | compute | 12.000 |");
   expect(page(10)).toContain("| ≥ 2 | 2.00 |");
   expect(page(10)).not.toContain("slowest kernels");
+});
+
+test("of a page that misses a goal of integers, their kernels are listed, beside the rate of integer products", () => {
+  const machine = { ...profile.machine!, integers: { pairs: 45e9, quads: 50e9 } };
+  const missed = comparison([peer("cleave-relaxed-int8", 2), peer("litert-int8", 2)], {
+    browser: "Chromium 1",
+    limits: [{ peer: "cleave-relaxed-int8", over: "litert-int8", least: 1.3 }],
+    profile: { ...profile, machine },
+  });
+  const page = browserPage([missed]);
+  expect(page).toContain(
+    "Its slowest kernels in integers, on one thread in Node, on a machine of 50.0 GFLOP/s, 100.0 GOP/s of integers and 10.0 GB/s:",
+  );
+  expect(page).toContain("| share | GOP/s | GB/s |");
 });
 
 test("published models have a part of their own", () => {
