@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Module } from "../src/index.js";
+import { bytesOf } from "../src/ir/target.js";
 import { elements, inputNodes, interpretScaled, longestReduction, tensor, tolerance } from "../src/index.js";
 import type { Allowed } from "./judge.js";
 import type { Int8 } from "./int8.js";
@@ -80,7 +81,7 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
       date: new Date().toISOString(),
       rounds: options.rounds,
       weightBytes: weightBytes(model),
-      peers: judge(measured, factsOf, allowedBy(options, measured, factsOf)),
+      peers: judge(measured, factsOf, allowedBy(options, measured, factsOf), hasIntegers(model)),
       leftOut,
       limits: options.limits,
     };
@@ -139,7 +140,11 @@ async function hostIn(
 
 function weightBytes({ graph }: Module): number {
   const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
-  return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
+  return constants.reduce((sum, { type }) => sum + bytesOf(type.dtype) * elements(type.shape), 0);
+}
+
+function hasIntegers({ graph }: Module): boolean {
+  return [...graph.nodes.values()].some(({ op }) => op === "quantize");
 }
 
 /**

@@ -22,17 +22,19 @@ export const publishedTolerance = 1e-3;
  */
 export const int8Tolerance = 0.5;
 
+/** Compares the peers with the first one. If the network is of integers (`ofIntegers`), all are compared as peers of integers are. */
 export function judge(
   all: readonly Measured[],
   factsOf: (one: Measured) => Prepared,
   allowed: Allowed,
+  ofIntegers = false,
 ): PeerResult[] {
   const [first] = all;
   if (!first) return [];
   return all.map((one) => {
     const { outputs, ...measured } = one;
     const found = comparisons(outputs, first.outputs);
-    const error = isInt8(one.peer) ? errorOf(outputs, first.outputs) : undefined;
+    const error = ofIntegers || isInt8(one.peer) ? errorOf(outputs, first.outputs) : undefined;
     return {
       ...measured,
       ratio: measured.medianMs / first.medianMs,

@@ -75,7 +75,8 @@ interface Column {
 /** The columns of a comparison; those with × say how many times as fast a peer is as another. */
 function columnsOf(result: Comparison): Column[] {
   const columns = result.browser === undefined ? inNode(result) : inBrowser(result);
-  return [runtimeColumn, medianColumn, ...columns, differenceColumn];
+  const hasErrors = result.peers.some(({ peer, error }) => error !== undefined && !isInt8(peer));
+  return [runtimeColumn, medianColumn, ...columns, ...(hasErrors ? [errorColumn] : []), differenceColumn];
 }
 
 /** The columns of the peers of integers, which are compared with the same peers in f32. */
@@ -96,7 +97,7 @@ function int8Columns(result: Comparison): Column[] {
     },
     ...loadColumns,
     ...(isInBrowser ? downloadColumns : sizeColumns),
-    { title: "error", cell: ({ error }) => (error === undefined ? "" : error.toExponential(1)) },
+    errorColumn,
     differenceColumn,
   ];
 }
@@ -110,6 +111,11 @@ const runtimeColumn: Column = {
 const differenceColumn: Column = {
   title: "difference",
   cell: ({ agrees, difference: off }) => `${agrees ? "" : "DIFFERS "}${off.toExponential(1)}`,
+};
+
+const errorColumn: Column = {
+  title: "error",
+  cell: ({ error }) => (error === undefined ? "" : error.toExponential(1)),
 };
 
 const leastColumn: Column = { title: "least ms", cell: ({ leastMs }) => milliseconds(leastMs) };

@@ -1,6 +1,5 @@
 // A model of TensorFlow Lite as a FlatBuffer: its tensors, operators and constants.
 
-import { given } from "../../src/diagnostic/given.js";
 import type { Shape } from "../../src/ir/type.js";
 import { elements } from "../../src/ir/type.js";
 import type { Table, Value } from "./flatbuffer.js";
@@ -64,13 +63,12 @@ export function writeModel({ name, tensors, calls, inputs, outputs }: TfliteMode
 }
 
 function tensorTable({ shape, name, type, quantization }: TfliteTensor, buffer: number): Table {
-  const table = given({ quantization: quantization && quantizationTable(quantization) });
   return [
     { kind: "ints", values: shape },
     byte(tensorTypes[type]),
     int(buffer),
     text(name),
-    table.quantization && { kind: "table", fields: table.quantization },
+    quantization && { kind: "table", fields: quantizationTable(quantization) },
   ];
 }
 

@@ -24,11 +24,13 @@ function judged(
   right: readonly Values[],
   actual: readonly Values[],
   name = "second",
+  ofIntegers = false,
 ): { difference: number; agrees: boolean } {
   const [, result] = judge(
     [measured("first", ...right), measured(name, ...actual)],
     () => ({}),
     (_, reference) => publishedTolerance * largestOf(reference),
+    ofIntegers,
   );
   return { difference: result!.difference, agrees: result!.agrees };
 }
@@ -72,13 +74,15 @@ test("integers agree by the mean of all elements, and those of another network d
         Object.entries(outputs).map(([name, all]) => [name, all.map((value) => factor * value)]),
       ),
     );
-  for (const name of ["a-int8", "a-int8:2"]) {
-    expect(judged(right, scaled(0.99 + int8Tolerance), name).agrees).toBe(true);
-    expect(judged(right, scaled(1.01 + int8Tolerance), name).agrees).toBe(false);
-    expect(judged(right, scaled(0), name).agrees).toBe(false);
+  for (const name of ["a-int8", "a-int8:2", "of integers"]) {
+    const agrees = (actual: readonly Values[]): boolean =>
+      judged(right, actual, name, name === "of integers").agrees;
+    expect(agrees(scaled(0.99 + int8Tolerance))).toBe(true);
+    expect(agrees(scaled(1.01 + int8Tolerance))).toBe(false);
+    expect(agrees(scaled(0))).toBe(false);
     for (const wrong of [values(1, Number.NaN), values(1), values(1, 4, 0), undefined]) {
       const first = wrong ? { ...right[0]!, scores: wrong } : { boxes: right[0]!.boxes };
-      expect(judged(right, [first, right[1]!], name).agrees).toBe(false);
+      expect(agrees([first, right[1]!])).toBe(false);
     }
   }
 });

@@ -81,6 +81,10 @@ test("integers have a table of their own, beside the same runtimes in f32", () =
     ["litert-int8", "15.0", "1.00", "", "5.0e-1", "DIFFERS 2.5e-1"],
   ]);
   expect(tablesOf(comparison([peer("cleave-simd", 1)])).int8).toEqual([]);
+  // A network that is one of integers has errors in the usual table.
+  const own = comparison([peer("cleave-simd", 1, { error: 0 }), peer("onnxruntime-web", 2, { error: 0.25 })]);
+  expect(cellsOf(own, "onnxruntime-web")).toMatchObject({ error: "2.5e-1" });
+  expect(f32[0]).not.toContain("error");
 });
 
 test("in a browser they are measured by each of the others, the strongest of which is the mark", () => {
