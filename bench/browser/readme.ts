@@ -54,7 +54,7 @@ export function speedText(results: readonly Comparison[]): string {
   const where = [...new Set(shown.map((result) => `${whereOf(result)} on ${cpuOf(result)}`))].join("; ");
   return `${markdownTable([head, ...rows], processors.length > 1 ? 2 : 1)}
 
-Measured in ${where}. The code of the other runtimes, which a page loads besides a model, gzipped: ${loaded.join(", ")}.`;
+${hasIntegers ? "int8: networks of 8-bit integers, by each runtime's own quantizer, with a quarter of the weights' bytes. " : ""}Measured in ${where}. The code of the other runtimes, which a page loads besides a model, gzipped: ${loaded.join(", ")}.`;
 }
 
 /** What `load` uses in a browser with relaxed SIMD, on one thread. */
