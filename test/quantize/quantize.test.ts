@@ -9,6 +9,7 @@ import { compile } from "#compile/compile.js";
 import { emit } from "#compile/emit.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
+import { targets } from "#compile/targets.js";
 import { interpret } from "#interpret/interpret.js";
 import { nodeOf } from "#ir/graph.js";
 import { tensor } from "#ir/tensor.js";
@@ -77,7 +78,8 @@ describe("a net in integers", () => {
     const sample = picture(1001);
     const wanted = outputsOf(value!.module, sample).get("y")!.data;
     for (const target of ["js", "wasm"] as const) {
-      const net = await load(emit(optimize(value!.module).value!.module, { target }));
+      const optimized = optimize(value!.module, { target: targets[target].target });
+      const net = await load(emit(optimized.value!.module, { target }));
       const { y } = await net.run({ x: sample["x"]! });
       net.dispose();
       // Only the silu is computed in f32, and may fall on the other side of a tie.
