@@ -1,5 +1,6 @@
 // Corrects biases: rounding weights and clipping values moves the mean of each output channel, and a bias moves it back (Nagel et al. 2019,
-// arXiv 1906.04721, section 4.2, with means over samples).
+// arXiv 1906.04721, section 4.2, with means over samples). Means are taken after an activation that only cuts off: values that it cuts off anyway
+// may be far from others, and would move the bias for nothing.
 
 import type { Samples } from "#calibrate/samples.js";
 import { createWalk } from "#calibrate/walk.js";
@@ -8,8 +9,9 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { Statistics } from "./find-steps.js";
-import { meansOf } from "./find-steps.js";
-import type { ObserveOptions } from "./observe.js";
+import type { ChannelMeans, ObserveOptions } from "./observe.js";
+import { channelMeans } from "./observe.js";
+import { cutAfter } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { withIntegers } from "./rewrite.js";
 
@@ -39,7 +41,10 @@ export async function correctBiases(
     const { module: integers, sums, sources } = withIntegers(module, { plan, steps, layers });
     const [x = -1] = layer.inputs;
     const sum = sums.get(layer.id) ?? bug(`${layer.name} has no sum`);
-    const found = meansOf(module.graph, layer.id);
+    const own = layers.get(layer.id) ?? bug(`${layer.name} has no integers`);
+    const { scale } = steps.get(plan.groups.get(x) ?? -1) ?? bug(`${layer.name} has no step`);
+    const scales = Float64Array.from(own.scales, (one) => one * scale);
+    const found = channelMeans(scales.length, cutAfter(module.graph, layer.id), scales);
     const { value, diagnostics } = await walk.values(
       integers,
       [sum],
@@ -47,9 +52,7 @@ export async function correctBiases(
       [sources.get(x) ?? x],
     );
     if (!value) return { diagnostics };
-    const own = layers.get(layer.id) ?? bug(`${layer.name} has no integers`);
-    const scale = steps.get(plan.groups.get(x) ?? -1)?.scale ?? bug("no step");
-    layers.set(layer.id, corrected(own, scale, wanted.get(layer.id), found.means()));
+    layers.set(layer.id, corrected(own, wanted.get(layer.id), found));
   }
   return { value: [...layers].map(([id, { bias }]) => [id, Float64Array.from(bias)]), diagnostics: [] };
 }
@@ -62,16 +65,19 @@ export function withBiases(quantization: Quantization, biases: Biases): Quantiza
   return { ...quantization, layers };
 }
 
-/** A layer whose sums, with the means that were found, get the means that were wanted. */
+/** The least share of values by which a difference of means is divided: the others do not move the mean. */
+const leastPassed = 0.05;
+
+/** A layer whose means, which were found with its bias, become those that were wanted. */
 function corrected(
   layer: IntegerLayer,
-  inputScale: number,
   wanted: Float64Array = bug("no means"),
-  found: Float64Array,
+  found: ChannelMeans,
 ): IntegerLayer {
-  const bias = Float64Array.from(layer.scales, (scale, channel) => {
-    const mean = (found[channel] ?? 0) * scale * inputScale;
-    return (layer.bias[channel] ?? 0) + (wanted[channel] ?? 0) - mean;
+  const [means, passed] = [found.means(), found.passed()];
+  const bias = Float64Array.from(layer.bias, (one, channel) => {
+    const difference = (wanted[channel] ?? 0) - (means[channel] ?? 0);
+    return one + difference / Math.max(leastPassed, passed[channel] ?? 0);
   });
   return { ...layer, bias };
 }

@@ -3,16 +3,16 @@
 import type { Samples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, NodeId } from "#ir/graph.js";
+import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Histogram } from "./histogram.js";
 import { addValues, createHistogram } from "./histogram.js";
-import type { ChannelMeans, ObserveOptions } from "./observe.js";
+import type { ObserveOptions } from "./observe.js";
 import { channelMeans, observe } from "./observe.js";
 import type { Product } from "./plan.js";
-import { planIntegers, planKnown, sourcesOf } from "./plan.js";
+import { cutAfter, planIntegers, planKnown, sourcesOf } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { roundWeights } from "./round-weights.js";
 import type { RangeMethod } from "./steps.js";
@@ -22,7 +22,7 @@ import { stepFor } from "./steps.js";
 export interface Statistics {
   /** The histograms of values that the plan of all layers wants as integers, each by itself. */
   readonly histograms: readonly (readonly [NodeId, Histogram])[];
-  /** The mean of each output channel of the products, before any activation. */
+  /** The mean of each output channel of the layers, after an activation that only cuts off. */
   readonly means: readonly (readonly [NodeId, Float64Array])[];
 }
 
@@ -36,7 +36,9 @@ export async function collectStatistics(
   const plan = planIntegers(graph);
   const sources = [...sourcesOf(graph, plan).values()].flat();
   const histograms = sources.map((id) => [id, createHistogram()] as const);
-  const means = plan.layers.map(({ id }) => [id, meansOf(graph, id)] as const);
+  const means = plan.layers.map(
+    ({ id }) => [id, channelMeans(channels(nodeOf(graph, id).type.shape), cutAfter(graph, id))] as const,
+  );
   const observers = [
     ...histograms.map(([id, one]) => [id, (values: Float32Array) => addValues(one, values)] as const),
     ...means.map(([id, one]) => [id, one.take] as const),
@@ -50,11 +52,6 @@ export async function collectStatistics(
     },
     diagnostics: [],
   };
-}
-
-/** Collects the means of a node's channels. */
-export function meansOf(graph: Graph, id: NodeId): ChannelMeans {
-  return channelMeans(channels(nodeOf(graph, id).type.shape));
 }
 
 /** Finds quantizations of a net that differ in the layers that stay f32. Steps and rounded weights that are equal are found once. */

@@ -49,22 +49,33 @@ export async function observe(
   return { value: true, diagnostics: [] };
 }
 
-/** Sums up the means of channels, which are the last axis. */
+/** The least and the greatest value that is not cut off. */
+export type Cut = readonly [low: number, high: number];
+
+/** The means of channels, which are the last axis, after values were cut off; and the share of values that were not. */
 export interface ChannelMeans {
   readonly take: Observer;
   means(): Float64Array;
+  passed(): Float64Array;
 }
 
-export function channelMeans(channels: number): ChannelMeans {
+/** Sums up means. Values are multiplied by the scale of their channel first. */
+export function channelMeans(channels: number, [low, high]: Cut, scales?: Float64Array): ChannelMeans {
   const sums = new Float64Array(channels);
+  const passing = new Float64Array(channels);
   let count = 0;
   return {
     take(values) {
       for (let from = 0; from < values.length; from += channels)
-        for (let at = 0; at < channels; at += 1)
-          sums[at] = (sums[at] as number) + (values[from + at] as number);
+        for (let at = 0; at < channels; at += 1) {
+          const value = (values[from + at] as number) * (scales ? (scales[at] as number) : 1);
+          const isCut = value < low || value > high;
+          sums[at] = (sums[at] as number) + (isCut ? Math.min(Math.max(value, low), high) : value);
+          if (!isCut) passing[at] = (passing[at] as number) + 1;
+        }
       count += values.length / channels;
     },
     means: () => sums.map((sum) => sum / Math.max(1, count)),
+    passed: () => passing.map((share) => share / Math.max(1, count)),
   };
 }

@@ -199,3 +199,20 @@ export function sourcesOf(graph: Graph, { groups }: IntegerPlan): ReadonlyMap<No
   }
   return sources;
 }
+
+/** The least and the greatest value that an activation lets through, if it does nothing else. */
+export function cutOf(node: Node): readonly [number, number] | undefined {
+  if (node.op === "relu") return [0, Number.POSITIVE_INFINITY];
+  if (node.op === "relu6") return [0, 6];
+  if (node.op !== "clip" || node.attributes.low > node.attributes.high) return undefined;
+  return [node.attributes.low, node.attributes.high];
+}
+
+/** What is cut off from a layer's values before anything else reads them: all values pass if no such activation follows. */
+export function cutAfter(graph: Graph, layer: NodeId): readonly [number, number] {
+  const [user, ...others] = users(graph).get(layer) ?? [];
+  const isAlone = user !== undefined && others.length === 0 && !outputIds(graph).has(layer);
+  return (
+    (isAlone ? cutOf(nodeOf(graph, user)) : undefined) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  );
+}

@@ -8,7 +8,7 @@ import { elements, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { createIntegerBuilder, keep } from "./graph-builder.js";
 import type { IntegerPlan, Product } from "./plan.js";
-import { isMove, takesPlaces } from "./plan.js";
+import { cutOf, isMove, takesPlaces } from "./plan.js";
 import type { RoundedWeights } from "./round-weights.js";
 import type { Step } from "./steps.js";
 import { highest, integerOf } from "./steps.js";
@@ -233,12 +233,4 @@ function withoutCuts(graph: Graph, plan: IntegerPlan, node: Node, step: Step) {
     inner = nodeOf(graph, inner.inputs[0] ?? -1);
   }
   return { inner, low, high };
-}
-
-/** The least and the greatest value that an activation lets through, if it does nothing else. */
-function cutOf(node: Node): readonly [number, number] | undefined {
-  if (node.op === "relu") return [0, Number.POSITIVE_INFINITY];
-  if (node.op === "relu6") return [0, 6];
-  if (node.op !== "clip" || node.attributes.low > node.attributes.high) return undefined;
-  return [node.attributes.low, node.attributes.high];
 }

@@ -160,6 +160,28 @@ describe("biases", () => {
   });
 });
 
+test("biases are not moved by values that an activation cuts off anyway", async () => {
+  const base = moduleOf(`
+    net n {
+      input x: f32[N, 2]
+      param w: f32[2, 1] = [[-1], [1]]
+      param v: f32[1, 1] = [[1]]
+      param b: f32[1] = [0]
+      output y = dense(dense(x, w, b) |> relu, v, b)
+    }`);
+  // Every fourth sample is 100 where all integers end at 4, and its result is below zero with both.
+  const inputs = samplesOf(
+    Array.from({ length: 32 }, (_, at) => ({ x: Float32Array.of(at % 4 === 0 ? 100 : 0, (at % 7) / 3) })),
+  );
+  const statistics = (await collectStatistics(base, inputs, {})).value!;
+  const found = createStepFinder(base, statistics).find(new Set());
+  const x = found.plan.groups.get(found.plan.layers[0]!.inputs[0]!)!;
+  const rough = { ...found, steps: new Map(found.steps).set(x, { scale: 4 / 127, zero: 0 }) };
+  const { value } = await correctBiases(base, rough, statistics.means, inputs);
+  const { loss } = (await measureLosses(base, withBiases(rough, value!), inputs)).value!;
+  expect(loss).toBeLessThan(0.001);
+});
+
 describe("a limit of the loss", () => {
   // The second layer multiplies values of 0.001 beside one of 100 by 1,000: their steps are lost.
   const sensitive = moduleOf(`
