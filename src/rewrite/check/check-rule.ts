@@ -6,7 +6,7 @@ import { createFresh } from "#ir/fresh.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { Module, WeightStore } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
@@ -20,8 +20,8 @@ import type { Comparison, Element, Side } from "./compare-sides.js";
 import { compareSides, distance } from "./compare-sides.js";
 import { describeSides } from "./describe-sides.js";
 import type { ValueKind } from "./draw-values.js";
-import { drawInput, valueKinds } from "./draw-values.js";
-import { sampleRule } from "./sample-rule.js";
+import { drawInput, drawInteger, valueKinds } from "./draw-values.js";
+import { integersOf, sampleRule } from "./sample-rule.js";
 import { workOf } from "./work.js";
 
 export interface RuleCheckOptions {
@@ -68,17 +68,68 @@ const mostLefts = 6;
  */
 export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   const { samples = 80, attempts = 8000, seed = 1 } = options;
-  const random = seededRandom(seed);
   const found: Found = { compared: 0, counterexamples: [], greatest: new Map() };
-  const misses = new Map<Miss["kind"], { places: number; example: string }>();
   const costlier = { places: 0, macs: false, example: "" };
   const lefts: Side[] = [];
+  const { can, must } = integersOf(rule);
+  const search = { rule, options, found, costlier, lefts };
+  const plain = must ? none : applied(search, { elements: "f32", samples, attempts, seed });
+  const isDone = found.counterexamples.length > 0 && rule.approx === undefined;
+  // Fewer samples show what is different with integers.
+  const own = must ? { samples, attempts } : { samples: samples / 4, attempts: attempts / 4 };
+  const exact = can && !isDone ? applied(search, { elements: "integers", ...own, seed: seed + 1 }) : none;
+  const worst = rule.approx === undefined ? smallestOf(found) : worstOf(found, rule.approx);
+  return {
+    rule,
+    samples: plain.places + exact.places,
+    compared: found.compared,
+    ...given({ counterexample: worst?.text, notFinite: found.notFinite, signOfZero: found.signOfZero }),
+    costlier: costlier.places > 0 ? costlier : { places: 0, macs: false },
+    // Many rules hold for f32 alone, which is no news.
+    misses: must || (plain.places === 0 && exact.places > 0) ? exact.misses : plain.misses,
+    lefts,
+  };
+}
+
+/** How often a rule applied to samples, and why it did not to others. */
+interface Applied {
+  readonly places: number;
+  readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
+}
+
+const none: Applied = { places: 0, misses: new Map() };
+
+/** Compares both sides on samples of f32 or of integers. */
+function applied(
+  {
+    rule,
+    options,
+    found,
+    costlier,
+    lefts,
+  }: {
+    readonly rule: Rule;
+    readonly options: RuleCheckOptions;
+    readonly found: Found;
+    readonly costlier: { places: number; macs: boolean; example: string };
+    readonly lefts: Side[];
+  },
+  how: {
+    readonly elements: "f32" | "integers";
+    readonly samples: number;
+    readonly attempts: number;
+    readonly seed: number;
+  },
+): Applied {
+  const random = seededRandom(how.seed);
+  const misses = new Map<Miss["kind"], { places: number; example: string }>();
+  const before = found.compared;
   let places = 0;
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const { compared } = found;
-    if (isEnough({ attempt, places, compared, misses }, samples, attempts)) break;
-    const sample = sampleRule(rule, random, options.createStore());
-    if (!sample) continue;
+  for (let attempt = 0; attempt < how.attempts; attempt += 1) {
+    const compared = found.compared - before;
+    if (isEnough({ attempt, places, compared, misses }, how.samples, how.attempts)) break;
+    const sample = sampleRule(rule, random, options.createStore(), how.elements);
+    if (!sample || (how.elements === "integers" && !hasIntegers(sample.module))) continue;
     const left: Side = sample;
     const root = nodeOf(sample.module.graph, sample.root);
     const reasons: Miss[] = [];
@@ -94,16 +145,11 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
     if (lefts.length < mostLefts) lefts.push(left);
     if (found.counterexamples.length >= mostCounterexamples && rule.approx === undefined) break;
   }
-  const worst = rule.approx === undefined ? smallestOf(found) : worstOf(found, rule.approx);
-  return {
-    rule,
-    samples: places,
-    compared: found.compared,
-    ...given({ counterexample: worst?.text, notFinite: found.notFinite, signOfZero: found.signOfZero }),
-    costlier: costlier.places > 0 ? costlier : { places: 0, macs: false },
-    misses,
-    lefts,
-  };
+  return { places, misses };
+}
+
+function hasIntegers({ graph }: Module): boolean {
+  return [...graph.nodes.values()].some(({ type }) => isInteger(type.dtype));
 }
 
 /** How many elements to compare before a check ends; samples with small results show little. */
@@ -165,7 +211,11 @@ function tryInputs(found: Found, { rule, left, right, kind, random }: Try): void
     if (node.op !== "input") continue;
     // Weights are never infinite: 0 · ∞ in the padding would be NaN.
     const own = kind === "infinite" && weights.has(node.id) ? "ordinary" : kind;
-    inputs.set(node.id, tensor(node.type.shape, drawInput(random, own, rule.literals.numbers)));
+    const { dtype, shape } = node.type;
+    const fill = isInteger(dtype)
+      ? drawInteger(random, dtype)
+      : drawInput(random, own, rule.literals.numbers);
+    inputs.set(node.id, tensor(shape, fill));
   }
   const result: Comparison = compareSides(left, right, inputs);
   found.compared += result.compared;

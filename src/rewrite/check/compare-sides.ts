@@ -3,6 +3,8 @@
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { isInteger } from "#ir/type.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { cone, evaluate, greatestSize, longest } from "./evaluate.js";
@@ -43,14 +45,16 @@ const roundings = 8;
 /**
  * Compares both sides on the same inputs. They agree where they differ by at most the tolerance of f32 results
  * (`src/interpret/tolerance.ts`), 2⁻²³ · (8 + 4·√K) · the greatest |left|, plus the change by which rounding to f32 moves either
- * side. Where large terms cancel, that change is far more than the result itself.
+ * side. Where large terms cancel, that change is far more than the result itself. Integers are equal, unless rounding moves a value before
+ * them to another one.
  */
 export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId, Tensor>): Comparison {
   const exact = [left, right].map(({ module, root }) => evaluate(module, root, inputs, "exact"));
   const [a, b] = exact.map(({ value }) => value) as [Tensor, Tensor];
   const most = greatestSize(a);
   const terms = greatest([left, right].map(({ module, root }) => longest(module, cone(module, root))));
-  const strict = Math.max(2 ** -23 * (8 + 4 * Math.sqrt(terms)) * most, smallest);
+  const isExact = isInteger(nodeOf(left.module.graph, left.root).type.dtype);
+  const strict = isExact ? 0.5 : Math.max(2 ** -23 * (8 + 4 * Math.sqrt(terms)) * most, smallest);
   let compared = 0;
   let differs: Element | undefined;
   let onlyRightFinite: Element | undefined;

@@ -1,5 +1,7 @@
 // Draws the values of random operands, among them special ones: wrong rules most often fail at zeros, ties, sign changes and large values.
 
+import type { IntegerType } from "#ir/type.js";
+import { integerRanges } from "#ir/type.js";
 import type { Random } from "#ops/random.js";
 
 /** The kinds of operands. A check of an approximation compares the errors of operands of one kind only. */
@@ -20,6 +22,15 @@ type Fill = (index: number) => number;
 export function drawInput(random: Random, kind: ValueKind, literals: readonly number[]): Fill {
   const fill = fillOf(random, kind, literals);
   return (index) => Math.fround(fill(index));
+}
+
+/** Integers of a type, among them its ends; sums of those of 32 bits stay in 32 bits. */
+export function drawInteger(random: Random, dtype: IntegerType): Fill {
+  const [least, greatest] = integerRanges[dtype].map((bound) =>
+    Math.max(-(2 ** 20), Math.min(2 ** 20, bound)),
+  );
+  const [low = 0, high = 0] = random.next() < 0.5 ? [least, greatest] : [Math.max(least ?? 0, -3), 3];
+  return () => random.int(low, high);
 }
 
 function fillOf(random: Random, kind: ValueKind, literals: readonly number[]): Fill {

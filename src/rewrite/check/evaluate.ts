@@ -3,6 +3,7 @@
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
+import { isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { evalNode, termsOf } from "#ops/index.js";
 
@@ -33,11 +34,12 @@ export function evaluate(
     if (known) return known;
     const node = nodeOf(module.graph, id);
     const constant = node.op === "constant";
+    const isExact = isInteger(node.type.dtype);
     const { shape, data } = constant
       ? module.weights.read(node.attributes.weight)
       : evalNode(node, node.inputs.map(valueOf));
     const bend = mode === "exact" ? inRange : constant ? otherConstant : Math.fround;
-    const value = { shape, data: data.map(bend) };
+    const value = { shape, data: isExact ? data : data.map(bend) };
     values.set(id, value);
     if (!constant) scale = Math.max(scale, greatestSize(value));
     return value;

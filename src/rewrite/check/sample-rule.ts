@@ -2,18 +2,19 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName } from "#ir/graph.js";
-import type { Shape, TensorType } from "#ir/type.js";
-import { elements, f32, sameType } from "#ir/type.js";
+import type { DType, IntegerType, Shape, TensorType } from "#ir/type.js";
+import { elements, f32, isInteger, sameType } from "#ir/type.js";
 import type { Module, WeightStore } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import type { AttributeKind } from "#ops/attributes.js";
-import type { Attributes } from "#ops/op.js";
+import type { Attributes, Op } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
+import { zeroNames } from "#ops/result-type.js";
 import type { Random } from "#ops/random.js";
 import { constantNode } from "../rule/replacement-builder.js";
 import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
 import type { ConstantKind } from "./draw-values.js";
-import { constantKinds, drawConstant, likelyConstantKinds } from "./draw-values.js";
+import { constantKinds, drawConstant, drawInteger, likelyConstantKinds } from "./draw-values.js";
 
 /** A module whose node `root` matches the op of the left side. */
 export interface Sample {
@@ -23,10 +24,17 @@ export interface Sample {
 
 /**
  * One attempt at a sample. Undefined if the drawn operands do not fit together, which is common: the caller draws again.
- * The left side is built from the inside out, and the other operands of an outer op take the shape of the inner one where they must.
+ * The left side is built from the inside out, and the other operands of an outer op take the shape of the inner one where they must. With
+ * `integers`, ops that take integers mostly get some.
  */
-export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sample | undefined {
+export function sampleRule(
+  rule: Rule,
+  random: Random,
+  weights: WeightStore,
+  elements: "f32" | "integers" = "f32",
+): Sample | undefined {
   const state: SampleState = {
+    dtype: elements === "f32" ? undefined : random.pick(["u8", "i8"] as const),
     rule,
     random,
     weights,
@@ -60,6 +68,8 @@ const mostElements = 1024;
 const mostMacs = 20_000;
 
 interface SampleState {
+  /** The type of integers in the sample, if it has any. */
+  readonly dtype: IntegerType | undefined;
   readonly rule: Rule;
   readonly random: Random;
   readonly weights: WeightStore;
@@ -97,7 +107,7 @@ function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
     const operand = pattern.operands[at];
     // An operand that the pattern leaves out is zero.
     const node = operand
-      ? sampleOperand(state, operand, operandType, op.operands[at]?.role === "weight")
+      ? sampleOperand(state, operand, operandType, op.operands[at])
       : addConstant(state, operandType, () => 0);
     return node?.id;
   });
@@ -144,7 +154,7 @@ function drawOnce(
   inner: ReadonlyMap<number, Node>,
 ): Drawn | undefined {
   const op = opOf(name);
-  const drawn = drawOperands(state, name);
+  const drawn = drawOperands(state, name, inner);
   const count = op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length;
   const types = fitTypes(state, count, drawn.inputs, inner, op.scalar !== undefined);
   const attributes = sampleAttributes(state, name, pattern, drawn.attributes as Attributes);
@@ -157,7 +167,11 @@ function drawOnce(
 }
 
 /** The operands and attributes that an op draws, with the extents of the sample, and sometimes with one that the rule mentions. */
-function drawOperands(state: SampleState, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
+function drawOperands(
+  state: SampleState,
+  name: OpName,
+  inner: ReadonlyMap<number, Node>,
+): ReturnType<ReturnType<typeof opOf>["sample"]> {
   const { random, extents } = state;
   const drawn = opOf(name).sample(random);
   const hint = hintedExtent(state, drawn.inputs);
@@ -165,8 +179,51 @@ function drawOperands(state: SampleState, name: OpName): ReturnType<ReturnType<t
     if (extent === hint?.from) return hint.to;
     return extent === 1 ? 1 : (extents[extent % extents.length] ?? extent);
   };
-  const inputs = drawn.inputs.map(({ shape }) => f32(...shape.map(change)));
-  return { ...drawn, inputs: hintedRank(state, name, inputs) };
+  const element = elementOf(state, name, inner);
+  const inputs = drawn.inputs.map(({ shape }, at) => ({ dtype: element(at), shape: shape.map(change) }));
+  const zeros = element(0) === "f32" ? [] : zeroNames(opOf(name));
+  const points = Object.fromEntries(zeros.map((zero) => [zero, random.pick([0, 0, 3, 100])]));
+  const attributes = { ...drawn.attributes, ...points };
+  return { inputs: hintedRank(state, name, inputs), attributes } as typeof drawn;
+}
+
+/** The element type of each operand of an op: integers in a sample of integers, if the op takes them and no known operand is f32. */
+function elementOf(
+  { random, dtype }: SampleState,
+  name: OpName,
+  inner: ReadonlyMap<number, Node>,
+): (at: number) => DType {
+  const { integers, operands } = opOf(name);
+  const isPlaces = (at: number): boolean => operands[Math.min(at, operands.length - 1)]?.places ?? false;
+  const known = [...inner].flatMap(([at, { type }]) => (isPlaces(at) ? [] : [type.dtype]));
+  if (dtype === undefined || integers === undefined || known.includes("f32")) return () => "f32";
+  const [own = dtype] = known;
+  switch (integers) {
+    case "converts":
+      return (at) => (name === "dequantize" && at === 0 ? own : "f32");
+    case "adds":
+      // Most sums of two values are f32.
+      return known.length > 0 || random.next() < 0.3 ? () => "i32" : () => "f32";
+    case "sums":
+      return (at) => (at === 2 ? "i32" : own === "i32" && operands.length > 1 ? dtype : own);
+    case "moves":
+      return known.length > 0 || random.next() < 0.8 ? (at) => (isPlaces(at) ? "f32" : own) : () => "f32";
+    default:
+      return integers satisfies never;
+  }
+}
+
+/** Whether a sample of a rule can have integers, and whether it must: a conversion from integers takes nothing else. */
+export function integersOf({ pattern }: Rule): { readonly can: boolean; readonly must: boolean } {
+  const ops = opsOf(pattern);
+  return {
+    can: ops.some((op) => opOf(op).integers !== undefined),
+    must: ops.includes("dequantize"),
+  };
+}
+
+function opsOf(pattern: Pattern): readonly OpName[] {
+  return pattern.kind === "op" ? [...pattern.ops, ...pattern.operands.flatMap(opsOf)] : [];
 }
 
 /** Conditions such as `channels(x) == 64` need an extent that is seldom drawn. */
@@ -191,7 +248,10 @@ function hintedRank({ random, rule }: SampleState, name: OpName, inputs: TensorT
   return inputs.map((type) =>
     type.shape.length < most
       ? type
-      : f32(...Array.from({ length: Math.max(0, rank - most) }, () => random.int(1, 2)), ...type.shape),
+      : {
+          dtype: type.dtype,
+          shape: [...Array.from({ length: Math.max(0, rank - most) }, () => random.int(1, 2)), ...type.shape],
+        },
   );
 }
 
@@ -218,10 +278,10 @@ function fitTypes(
   return Array.from({ length: count }, (_, at) => {
     const known = inner.get(at);
     if (known) return known.type;
-    if (broadcasts && first && random.next() < 0.5) {
-      return broadcastType(random, first.type.shape);
-    }
-    return f32(...fit((drawn[at] ?? drawn.at(-1) ?? f32()).shape));
+    const { dtype, shape } = drawn[at] ?? drawn.at(-1) ?? f32();
+    if (broadcasts && first && random.next() < 0.5)
+      return { dtype, shape: broadcastType(random, first.type.shape).shape };
+    return { dtype, shape: fit(shape) };
   });
 }
 
@@ -239,7 +299,7 @@ function sampleOperand(
   state: SampleState,
   pattern: Pattern,
   type: TensorType,
-  weight: boolean,
+  { role, positive = false }: Partial<Op["operands"][number]> = {},
 ): Node | undefined {
   if (pattern.kind === "op") return undefined;
   if (pattern.kind === "uniform") {
@@ -249,22 +309,26 @@ function sampleOperand(
   const known = state.variables.get(pattern.name);
   if (known) return sameType(known.type, type) ? known : undefined;
   const { random, rule } = state;
-  const constant = rule.constants.has(pattern.name) || random.next() < (weight ? 0.8 : 0.1);
+  // Inputs have both signs.
+  const constant =
+    rule.constants.has(pattern.name) || random.next() < (role === "weight" ? 0.8 : 0.1) || positive;
+  const fill = positive ? () => 0.01 + random.next() : undefined;
   // Two variables may be bound to one value.
   const same = [...state.variables.values()].find(
     (other) => sameType(other.type, type) && (other.op === "constant" || !constant),
   );
   const node =
-    same && random.next() < 0.08
+    same && !positive && random.next() < 0.08
       ? same
       : constant
-        ? addConstant(state, type, valuesOf(state, type))
+        ? addConstant(state, type, fill ?? valuesOf(state, type))
         : add(state, (base) => makeNode({ ...base, op: "input", inputs: [], attributes: {}, type }));
   state.variables.set(pattern.name, node);
   return node;
 }
 
 function valuesOf({ random, rule, constants }: SampleState, type: TensorType): (index: number) => number {
+  if (isInteger(type.dtype)) return drawInteger(random, type.dtype);
   const kind = random.next() < 0.8 ? constants : random.pick(kindsOf(rule));
   return drawConstant(random, kind, elements(type.shape) === 1, {
     literals: rule.literals.numbers,
