@@ -73,6 +73,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
  */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectModule("emit", module);
+  expectOptions("emit", options, emitKinds);
   const [wrong] = kernelErrors(module, targetOf(options.target, options).target);
   if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
   return runToEnd(emitSteps(module, options, () => false));
