@@ -56,8 +56,10 @@ export function quantizeDynamically(base: Module): DynamicNet {
       { low: 2 ** -100, high: Number.POSITIVE_INFINITY },
       `${x.name}.scale`,
     );
-    const bounds = { zero, low: Number.NEGATIVE_INFINITY, high: highest, type: "u8" };
-    const integers = builder.add(x, "quantize", [x.id, scale], bounds, `${x.name}.integers`);
+    const units = builder.add(x, "div", [x.id, scale], {}, `${x.name}.units`);
+    const one = Float32Array.of(1);
+    const bounds = { zero, low: 0, high: highest };
+    const integers = builder.quantize(x, units, one, bounds, `${x.name}.integers`);
     const made = { scale, integers, zero };
     ranges.set(x.id, made);
     return made;

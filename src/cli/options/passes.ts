@@ -50,7 +50,8 @@ export function withPassOptions(command: Command): Command {
         command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
-      const misused = wrongSamples(command.opts());
+      const quantizes = command.options.some(({ long }) => long === "--quantize");
+      const misused = wrongSamples(command.opts(), quantizes);
       if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
     })
     .addOption(
@@ -105,8 +106,8 @@ export function withPassOptions(command: Command): Command {
     .option("--time", "print how long each pass took");
 }
 
-/** The error if a split needs samples and has none, or the other way round. */
-function wrongSamples(options: PassOptions & OfSamples): string | undefined {
+/** The error if a split needs samples and has none, or the other way round. `quantizes` says whether the command can also quantize with them. */
+function wrongSamples(options: PassOptions & OfSamples, quantizes: boolean): string | undefined {
   const { split, calibrate, quantize, passes, without } = options;
   if (calibrate === undefined) {
     if (quantize?.loss !== undefined) return "--quantize int8,loss=… needs samples: --calibrate PATH";
@@ -116,7 +117,8 @@ function wrongSamples(options: PassOptions & OfSamples): string | undefined {
     return alone && `--${alone} needs samples: --calibrate PATH --split macs=0.5`;
   }
   const isSplit = split !== undefined && limitOf(split) !== undefined;
-  if (!isSplit && !quantize) return "--calibrate needs --split macs=…, time=… or loss=…";
+  if (!isSplit && !quantize)
+    return `--calibrate needs --split macs=…, time=… or loss=…${quantizes ? ", or --quantize int8" : ""}`;
   if (!isSplit && options.distill !== undefined) return "--distill needs --split macs=…, time=… or loss=…";
   return without.includes("split") || passes?.includes("split") === false
     ? "--calibrate needs the pass `split`, which --passes or --without skips"
