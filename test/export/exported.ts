@@ -7,6 +7,7 @@ import type { ExportOptions } from "#export/onnx/export-onnx.js";
 import { exportOnnx } from "#export/onnx/export-onnx.js";
 import { elementTypes } from "#import/onnx/element-type.js";
 import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
 import type { DType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { ModelProto } from "#onnx/proto/onnx_pb.js";
@@ -91,3 +92,15 @@ export const peerTypes = {
   i16: ["int16", Int16Array],
   i32: ["int32", Int32Array],
 } as const satisfies Readonly<Record<DType, readonly [string, { from: unknown }]>>;
+
+/** An image with its channels first; other values as they are. */
+export function toFirst(value: Tensor): Tensor {
+  const [n = 1, h = 1, w = 1, c = 1] = value.shape;
+  if (value.shape.length !== 4) return value;
+  const shape = [n, c, h, w];
+  return tensor(shape, (flat) => {
+    const [x, y] = [flat % w, Math.floor(flat / w) % h];
+    const [channel, image] = [Math.floor(flat / (w * h)) % c, Math.floor(flat / (w * h * c))];
+    return value.data[((image * h + y) * w + x) * c + channel]!;
+  });
+}

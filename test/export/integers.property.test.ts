@@ -1,9 +1,11 @@
 // Exported nets of integers: the file has QuantizeLinear and DequantizeLinear around operators, imported again it gives the same integers,
 // and onnxruntime computes them.
 
+import * as ort from "onnxruntime-web";
 import { describe, expect, test } from "vitest";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
+import { exportOpsets } from "#export/onnx/opsets.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { interpret } from "#interpret/interpret.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -16,8 +18,11 @@ import { modelOf } from "../onnx/text-model.js";
 import { randomQuantized } from "../onnx/random-quantized.js";
 import { randomInputs } from "../op-module.js";
 import { seedsFor } from "../scale.js";
-import { exported, peerTypes, runByPeer } from "./exported.js";
+import { exported, peerTypes, runByPeer, toFirst } from "./exported.js";
 import { randomIntegerNet } from "../random-integers.js";
+
+/** In opset 21, onnxruntime 1.30 may put a QuantizeLinear of another type than its zero point around a move of dequantized values. */
+const opsets = exportOpsets.filter((opset) => opset < 21);
 
 /** How many elements of outputs are the same, and how many are not. */
 interface Count {
@@ -51,8 +56,9 @@ async function compare(
   inputs: ReadonlyMap<string, Tensor>,
   counts: { imported: Count; peer: Count },
   text: string,
+  seed: number,
 ): Promise<void> {
-  const bytes = exported(module);
+  const bytes = exported(module, { opset: opsets[seed % opsets.length]! });
   const expected = interpret(module, inputs);
   const again = importOnnx(bytes, { file: "net.onnx" });
   expect(again.diagnostics, text).toEqual([]);
@@ -83,7 +89,7 @@ test.each([
       if (!isOne(text)) continue;
       const { value: module, diagnostics } = elaborate(parse(text, "net.net").value!);
       expect(diagnostics, text).toEqual([]);
-      await compare(module!, randomInputs(module!, seededRandom(seed + 1)), counts, text);
+      await compare(module!, randomInputs(module!, seededRandom(seed + 1)), counts, text, seed);
     }
     expect(counts.imported.same / counts.imported.all).toBeGreaterThan(least);
     expect(counts.peer.same / counts.peer.all).toBeGreaterThan(least);
@@ -97,7 +103,7 @@ describe.each(["QDQ", "QLinear"] as const)("imported networks, %s", (form) => {
     for (const seed of seedsFor(40)) {
       const { text } = randomQuantized(seededRandom(seed + 3000), form);
       const module = importOnnx(modelOf(text), { file: "net.onnx" }).value!;
-      await compare(module, randomInputs(module, seededRandom(seed)), counts, text);
+      await compare(module, randomInputs(module, seededRandom(seed)), counts, text, seed);
       // Sums stay sums of integers.
       const again = importOnnx(exported(module), { file: "net.onnx" }).value!;
       const sums = (of: Module) =>
@@ -112,4 +118,32 @@ describe.each(["QDQ", "QLinear"] as const)("imported networks, %s", (form) => {
     // Functions of f32 are near the middle of two steps as often as their scales have one digit.
     expect(counts.peer.same / counts.peer.all).toBeGreaterThan(0.97);
   }, 120_000);
+});
+
+test.each([false, true, "inputs"] as const)("an open batch and images with nchw=%s", async (nchw) => {
+  const text = `net open {
+    input x: u8[N, 6, 5, 3]
+    param w: i8[3, 3, 3, 4] = quantize(he_normal(seed=1, fan_in=27, shape=[3, 3, 3, 4]), 0.01, type="i8")
+    param v: i8[4, 5] = quantize(he_normal(seed=2, fan_in=4, shape=[4, 5]), [0.01, 0.02, 0.03, 0.01, 0.02], type="i8")
+    q = conv2d(x, w, padding=same, zero=100) |> dequantize(0.000213) |> relu |> quantize(0.0371, low=0, high=127, type="u8")
+    output image = max_pool(q, kernel=2)
+    m = reduce_sum(q, axes=[1, 2]) |> dequantize(0.00123667) |> quantize(0.0291, zero=3, type="u8")
+    output s = dense(m, v, zero=3)
+  }`;
+  const { value: module } = elaborate(parse(text, "open.net").value!);
+  const bytes = exported(module!, { nchw });
+  const samples = [1, 2, 3].map((seed) => randomInputs(module!, seededRandom(seed)).get("x")!);
+  const session = await ort.InferenceSession.create(bytes);
+  const laid = (value: Tensor, isFirst: boolean): number[] => [...(isFirst ? toFirst(value) : value).data];
+  const data = Uint8Array.from(samples.flatMap((one) => laid(one, nchw !== false)));
+  const shape = nchw === false ? [3, 6, 5, 3] : [3, 3, 6, 5];
+  const results = await session.run({ x: new ort.Tensor("uint8", data, shape) });
+  await session.release();
+  const references = samples.map((x) => interpret(module!, new Map([["x", x]])));
+  for (const name of ["image", "s"]) {
+    const wanted = references.flatMap((one) => laid(one.get(name)!, nchw === true));
+    expect(Array.from(results[name]!.data as ArrayLike<number>, Number)).toEqual(wanted);
+  }
+  const again = importOnnx(bytes).value!;
+  expect(again.graph.batch).toBe("N");
 });

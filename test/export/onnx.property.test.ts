@@ -15,7 +15,6 @@ import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Node } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
-import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { inferType, opOf } from "#ops/index.js";
@@ -28,7 +27,7 @@ import { cases } from "../cases.js";
 import { computingOps, opModule, randomInputs } from "../op-module.js";
 import { randomModule } from "../random-graph.js";
 import { scaled, seedsFor } from "../scale.js";
-import { exported, runByPeer } from "./exported.js";
+import { exported, runByPeer, toFirst } from "./exported.js";
 import { printModel } from "./print-model.js";
 
 /** Nets of one op that are tried for each op. */
@@ -223,16 +222,4 @@ async function compare(
     expect(peer.get(name)!.shape, what).toEqual(shape);
     expect(firstDifference(peer.get(name)!.data, data, longest), `onnxruntime: ${what}`).toBe(-1);
   }
-}
-
-/** An image with its channels first; other values as they are. */
-function toFirst(value: Tensor): Tensor {
-  const [n = 1, h = 1, w = 1, c = 1] = value.shape;
-  if (value.shape.length !== 4) return value;
-  const shape = [n, c, h, w];
-  return tensor(shape, (flat) => {
-    const [x, y] = [flat % w, Math.floor(flat / w) % h];
-    const [channel, image] = [Math.floor(flat / (w * h)) % c, Math.floor(flat / (w * h * c))];
-    return value.data[((image * h + y) * w + x) * c + channel]!;
-  });
 }

@@ -1,7 +1,7 @@
 // The exports of all ops. An op that has no export does not compile.
 
 import type { Node, OpName } from "#ir/graph.js";
-import { channelsFirst } from "#ir/axis-order.js";
+import { channelsFirst, natural, sameOrder } from "#ir/axis-order.js";
 import { isInteger } from "#ir/type.js";
 import type { OnnxBuilder } from "../builder.js";
 import { isByte } from "../element-type.js";
@@ -41,13 +41,31 @@ export function exportNode(
     return { ...build.view(x, x.order), steps: undefined };
   const own = stepsOfResult(node, inputs, steps);
   if (!isInteger(node.type.dtype)) return resultOf(node, inputs, build, false);
-  // Integers take their place before they become f32, so that they do so beside the operator.
-  const lying =
-    takesImages(node.op) && x && isByte(x.element)
-      ? inputs.with(0, build.arranged(x, channelsFirst(4)))
-      : inputs;
+  // Integers take their places before they become f32, so that they do so beside the operator.
+  const asMean = isMean(node, inputs, own ?? unit);
+  const lying = inputs.map((value, at) =>
+    value.from.kind === "made" && isByte(value.element) && (at === 0 || node.op === "matmul")
+      ? build.arranged(value, orderFor(node, value, asMean))
+      : value,
+  );
   const operands = integerOperands(node, lying, build, own ?? unit);
-  return { ...resultOf(node, operands, build, isMean(node, inputs, own ?? unit)), steps: own };
+  return { ...resultOf(node, operands, build, asMean), steps: own };
+}
+
+/** The order of the axes in which the operator of a node of integers reads a value. */
+function orderFor(node: Node, { shape, order }: OnnxValue, asMean: boolean): readonly number[] {
+  const rank = shape.length;
+  if (takesImages(node.op) || (asMean && isOverImage(node, rank))) return channelsFirst(rank);
+  const isImage = node.op === "dense" && rank === 4 && sameOrder(order, channelsFirst(4));
+  return (node.op === "dense" || node.op === "matmul") && !isImage ? natural(rank) : order;
+}
+
+/** Whether a node reduces the pixels of images. */
+function isOverImage(node: Node, rank: number): boolean {
+  if (node.op !== "reduce_sum") return false;
+  const { axes } = node.attributes;
+  const has = (axis: number): boolean => axes.includes(axis) || axes.includes(axis - rank);
+  return rank === 4 && axes.length === 2 && has(1) && has(2);
 }
 
 function resultOf(
@@ -57,14 +75,9 @@ function resultOf(
   isMean: boolean,
 ): OnnxValue {
   if (isMean && node.op === "reduce_sum") {
-    const { axes, keepdims } = node.attributes;
-    const rank = operands[0]?.shape.length ?? 0;
-    const isImage =
-      rank === 4 &&
-      axes.length === 2 &&
-      [1, 2].every((axis) => axes.some((one) => one === axis || one + rank === axis));
+    const { keepdims } = node.attributes;
     // Runtimes have a global mean of images in integers.
-    return isImage
+    return isOverImage(node, operands[0]?.shape.length ?? 0)
       ? exports.global_avg_pool({ ...node, op: "global_avg_pool", attributes: { keepdims } }, operands, build)
       : exports.reduce_mean({ ...node, op: "reduce_mean" }, operands, build);
   }
