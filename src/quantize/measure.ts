@@ -75,7 +75,7 @@ function realValues(values: Float32Array, { plan, steps }: Quantization, id: Nod
 /** The losses in the outputs of several quantizations of a net, each over all samples. The f32 net runs once, and its outputs are kept. */
 export async function compareLosses(
   module: Module,
-  quantizations: readonly (() => Quantization)[],
+  quantizations: readonly (() => Promise<Result<Quantization>>)[],
   samples: Samples,
   { threads = 1, onProgress }: ObserveOptions = {},
 ): Promise<Result<readonly number[]>> {
@@ -92,7 +92,9 @@ export async function compareLosses(
   const first = await run(module, (at, values) => void expected[at]?.push(values.slice()));
   if (!first.value) return { diagnostics: first.diagnostics };
   for (const [at, quantizationOf] of quantizations.entries()) {
-    const quantization = quantizationOf();
+    const made = await quantizationOf();
+    if (!made.value) return { diagnostics: made.diagnostics };
+    const quantization = made.value;
     onProgress?.({ stage: "", done: at, all: quantizations.length });
     const sums = outputLosses(1);
     const counts = outputs.map(() => 0);

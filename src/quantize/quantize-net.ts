@@ -89,13 +89,22 @@ export async function quantizeNet(
   let alone: ReadonlyMap<NodeId, number> = new Map();
   if (kept.losses.loss > limit) {
     const some = spread(samples, fewSamples);
+    const few = await collectStatistics(base, some, { threads });
+    if (!few.value) return { diagnostics: few.diagnostics };
+    const { means } = few.value;
+    // Biases are corrected by the same samples, since that may be most of what a layer loses.
+    const corrected = async (left: ReadonlySet<NodeId>): Promise<Result<Quantization>> => {
+      const rough = finder.find(left);
+      const { value, diagnostics } = await correctBiases(base, rough, means, some, { threads });
+      return value ? { value: withBiases(rough, value), diagnostics: [] } : { diagnostics };
+    };
     const losses = await checkpoints.step("measuring layers", () =>
-      lossesAlone(base, finder, some, staged("measuring layers")),
+      lossesAlone(base, finder.layers, corrected, some, staged("measuring layers")),
     );
     if (!losses.value) return { diagnostics: losses.diagnostics };
     alone = new Map(losses.value);
     const within = await keepLimit(limit, worstFirst(alone), fit, async (left) => {
-      const { value, diagnostics } = await compareLosses(base, [() => finder.find(left)], some, { threads });
+      const { value, diagnostics } = await compareLosses(base, [() => corrected(left)], some, { threads });
       return value ? { value: value[0] ?? 0, diagnostics } : { diagnostics };
     });
     if (!within.value) return { diagnostics: within.diagnostics };
@@ -136,12 +145,13 @@ function spread(samples: Samples, most: number): Samples {
 /** The loss of each layer if it alone is quantized, with its input. */
 async function lossesAlone(
   base: Module,
-  { layers, find }: StepFinder,
+  layers: StepFinder["layers"],
+  quantized: (left: ReadonlySet<NodeId>) => Promise<Result<Quantization>>,
   samples: Samples,
   options: ObserveOptions,
 ): Promise<Result<readonly (readonly [NodeId, number])[]>> {
   const ids = layers.map(({ id }) => id);
-  const each = ids.map((own) => () => find(new Set(ids.filter((id) => id !== own))));
+  const each = ids.map((own) => () => quantized(new Set(ids.filter((id) => id !== own))));
   const { value, diagnostics } = await compareLosses(base, each, samples, options);
   return value
     ? { value: ids.map((id, at) => [id, value[at] ?? 0] as const), diagnostics: [] }
@@ -154,8 +164,8 @@ function worstFirst(alone: ReadonlyMap<NodeId, number>): NodeId[] {
 }
 
 /**
- * Leaves the fewest layers in f32 that keep the limit, in the given order. The number is searched with few samples and without correcting
- * biases (`estimate`), and then raised until the limit is kept over all samples.
+ * Leaves the fewest layers in f32 that keep the limit, in the given order. The number is searched with few samples (`estimate`), and then raised
+ * until the limit is kept over all samples.
  */
 async function keepLimit(
   limit: number,
