@@ -21,7 +21,8 @@ import { compareSides, distance } from "./compare-sides.js";
 import { describeSides } from "./describe-sides.js";
 import type { ValueKind } from "./draw-values.js";
 import { drawInput, drawInteger, valueKinds } from "./draw-values.js";
-import { integersOf, sampleRule } from "./sample-rule.js";
+import { integersOf } from "./sample-integers.js";
+import { sampleRule } from "./sample-rule.js";
 import { workOf } from "./work.js";
 
 export interface RuleCheckOptions {

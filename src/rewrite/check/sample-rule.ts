@@ -2,7 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName } from "#ir/graph.js";
-import type { DType, IntegerType, Shape, TensorType } from "#ir/type.js";
+import type { IntegerType, Shape, TensorType } from "#ir/type.js";
 import { elements, f32, isInteger, sameType } from "#ir/type.js";
 import type { Module, WeightStore } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
@@ -15,6 +15,7 @@ import { constantNode } from "../rule/replacement-builder.js";
 import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawConstant, drawInteger, likelyConstantKinds } from "./draw-values.js";
+import { elementOf } from "./sample-integers.js";
 
 /** A module whose node `root` matches the op of the left side. */
 export interface Sample {
@@ -185,45 +186,6 @@ function drawOperands(
   const points = Object.fromEntries(zeros.map((zero) => [zero, random.pick([0, 0, 3, 100])]));
   const attributes = { ...drawn.attributes, ...points };
   return { inputs: hintedRank(state, name, inputs), attributes } as typeof drawn;
-}
-
-/** The element type of each operand of an op: integers in a sample of integers, if the op takes them and no known operand is f32. */
-function elementOf(
-  { random, dtype }: SampleState,
-  name: OpName,
-  inner: ReadonlyMap<number, Node>,
-): (at: number) => DType {
-  const { integers, operands } = opOf(name);
-  const isPlaces = (at: number): boolean => operands[Math.min(at, operands.length - 1)]?.places ?? false;
-  const known = [...inner].flatMap(([at, { type }]) => (isPlaces(at) ? [] : [type.dtype]));
-  if (dtype === undefined || integers === undefined || known.includes("f32")) return () => "f32";
-  const [own = dtype] = known;
-  switch (integers) {
-    case "converts":
-      return (at) => (name === "dequantize" && at === 0 ? own : "f32");
-    case "adds":
-      // Most sums of two values are f32.
-      return known.length > 0 || random.next() < 0.3 ? () => "i32" : () => "f32";
-    case "sums":
-      return (at) => (at === 2 ? "i32" : own === "i32" && operands.length > 1 ? dtype : own);
-    case "moves":
-      return known.length > 0 || random.next() < 0.8 ? (at) => (isPlaces(at) ? "f32" : own) : () => "f32";
-    default:
-      return integers satisfies never;
-  }
-}
-
-/** Whether a sample of a rule can have integers, and whether it must: a conversion from integers takes nothing else. */
-export function integersOf({ pattern }: Rule): { readonly can: boolean; readonly must: boolean } {
-  const ops = opsOf(pattern);
-  return {
-    can: ops.some((op) => opOf(op).integers !== undefined),
-    must: ops.includes("dequantize"),
-  };
-}
-
-function opsOf(pattern: Pattern): readonly OpName[] {
-  return pattern.kind === "op" ? [...pattern.ops, ...pattern.operands.flatMap(opsOf)] : [];
 }
 
 /** Conditions such as `channels(x) == 64` need an extent that is seldom drawn. */
