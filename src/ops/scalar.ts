@@ -101,7 +101,20 @@ function lift(x: Operand): Scalar {
 
 /** The expression with some operands replaced by numbers. A factor or divisor that becomes 1 goes away. */
 export function withNumbers(scalar: Scalar, numbers: ReadonlyMap<number, number>): Scalar {
-  const of = (inner: Scalar): Scalar => withNumbers(inner, numbers);
+  const made = new Map<Scalar, Scalar>();
+  const of = (inner: Scalar): Scalar => {
+    const value = made.get(inner) ?? replaced(inner, numbers, of);
+    made.set(inner, value);
+    return value;
+  };
+  return of(scalar);
+}
+
+function replaced(
+  scalar: Scalar,
+  numbers: ReadonlyMap<number, number>,
+  of: (inner: Scalar) => Scalar,
+): Scalar {
   switch (scalar.kind) {
     case "operand": {
       const value = numbers.get(scalar.index);

@@ -39,7 +39,7 @@ export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction
     parameters: [...kernelParameters, ...folded.parameters].map(() => "i32"),
     results: [],
     locals: values.locals,
-    body: ifElse(op("i32.lt_s", localGet(from), localGet(to)), blocks, []),
+    body: ifElse(op("i32.lt_s", localGet(from), localGet(to)), [...values.constants(), ...blocks], []),
     exportName: kernel.name,
   };
 }

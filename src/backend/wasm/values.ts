@@ -35,6 +35,7 @@ import {
 import type { Functions } from "./functions.js";
 import { conversions, integerConstant, integerLoad } from "./integers.js";
 import type { Opcode } from "./opcodes.js";
+import { opcodes } from "./opcodes.js";
 
 export interface Values {
   /** Types of the locals after the parameters. */
@@ -46,6 +47,8 @@ export interface Values {
   store(place: Place, address: Address, value: Value): Code;
   /** Stores values that the statement would else compute twice in locals. It must be called for each statement, before its code is made. */
   keepShared(statement: Statement): Code;
+  /** Sets the locals of constants, which a loop would else make again and again. */
+  constants(): Code;
   /** Makes the code of a body; the locals of its declarations can be reused after it. */
   inScope(print: () => Code): Code;
 }
@@ -99,6 +102,19 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return firstLocal + at;
   }
 
+  /** A constant of 16 bytes in a local: engines make one in three instructions, wherever it is used. Zeros take one. */
+  const known = new Map<string, { readonly local: number; readonly code: Code }>();
+  function constant(code: Code): Code {
+    if (code.slice(opcodes["v128.const"].length).every((byte) => byte === 0)) return code;
+    const key = code.join();
+    const before = known.get(key);
+    if (before) return localGet(before.local);
+    // Code before this may set all locals that were free once.
+    const local = firstLocal + locals.push("v128") - 1;
+    known.set(key, { local, code });
+    return localGet(local);
+  }
+
   function inScope(print: () => Code): Code {
     scopes.push([]);
     const code = print();
@@ -140,7 +156,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "nearest":
         return bug("an integer that is not stored");
       case "integers":
-        return integerConstant(value);
+        return constant(integerConstant(value));
       case "widen_integers":
         return op(`i16x8.extend_low_i8x16_${value.signed ? "s" : "u"}`, of(value.x));
       case "shuffle":
@@ -201,7 +217,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   function splat({ x }: Of<"splat">): Code {
     if (lanes === 1) return of(x);
-    if (x.kind === "const") return v128Const(x.value);
+    if (x.kind === "const") return constant(v128Const(x.value));
     if (x.kind === "load" && !x.place.element && !kept.has(x)) return load("v128.load32_splat", x);
     return op("f32x4.splat", of(x));
   }
@@ -340,27 +356,32 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     const bits = value.kind === "nearest" ? nearestBits(value) : wholeBits(value);
     if (!isWide(value.type))
       return memory(conversions[element].store, offset, bytes, base, op("i32.reinterpret_f32", bits));
+    // The saturation of narrowing changes nothing.
     const x = local("v128");
-    const last = [0, 1, 2, 3].map((lane) => (lane * 4) / bytes);
-    const packed = shuffle(localTee(x, bits), localGet(x), last, bytes);
+    const narrow = (name: Opcode, code: Code): Code => op(name, localTee(x, code), localGet(x));
+    const halves = narrow("i16x8.narrow_i32x4_s", op("i32x4.sub", bits, constant(v128Const(magic))));
+    const packed =
+      bytes === 2
+        ? halves
+        : narrow(element === "i8" ? "i8x16.narrow_i16x8_s" : "i8x16.narrow_i16x8_u", halves);
     return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
   }
 
   /** A float whose last 22 bits are those of a whole number: its sum with 1.5 · 2²³. A conversion takes several instructions. */
   function wholeBits(value: Value): Code {
     return isWide(value.type)
-      ? op("f32x4.add", of(value), v128Const(magic))
+      ? op("f32x4.add", of(value), constant(v128Const(magic)))
       : op("f32.add", of(value), f32Const(magic));
   }
 
   /** The same for the nearest whole number: the sum with 1.5 · 2²³ is rounded, with ties to even. */
   function nearestBits({ type, x, zero, low, high }: Of<"nearest">): Code {
     if (isWide(type)) {
-      const rounded = op("f32x4.add", of(x), v128Const(magic));
-      const moved = zero === 0 ? rounded : op("f32x4.add", rounded, v128Const(zero));
+      const rounded = op("f32x4.add", of(x), constant(v128Const(magic)));
+      const moved = zero === 0 ? rounded : op("f32x4.add", rounded, constant(v128Const(zero)));
       // `pmax(a, b)` is `a < b ? b : a`, so NaN becomes the least.
-      const above = op("f32x4.pmax", v128Const(magic + low), moved);
-      return op("f32x4.pmin", v128Const(magic + high), above);
+      const above = op("f32x4.pmax", constant(v128Const(magic + low)), moved);
+      return op("f32x4.pmin", constant(v128Const(magic + high)), above);
     }
     const rounded = op("f32.add", of(x), f32Const(magic));
     const steps = local("f32");
@@ -450,7 +471,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return found;
   }
 
-  return { locals, indexOf, of, assigned, store, keepShared, inScope };
+  const constants = (): Code => [...known.values()].flatMap(({ local, code }) => localSet(local, code));
+  return { locals, constants, indexOf, of, assigned, store, keepShared, inScope };
 }
 
 /** The instruction that is this choice, also for NaN: `a < b ? b : a` is `pmax(a, b)`. */

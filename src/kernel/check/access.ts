@@ -91,7 +91,10 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     );
   }
 
-  /** Reads one element of an arena, scratch, weights or table. With `isPart`, it may be a padded lane, which may hold anything. */
+  /**
+   * Reads one element of an arena, scratch, weights or table. With `isPart`, it may be a padded lane of a register of integers, which may hold
+   * anything.
+   */
   function read(room: Room, address: number, isPart: boolean): number {
     const { parameter } = room;
     if (parameter?.space === "table") return around.table[baseOf(room) + address] ?? 0;
@@ -132,9 +135,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
       if (isAligned) checkAlignment(room, address);
       const isInside = inside(room, address, count, "load");
       if (isInside) checkFilled(room, address, count);
-      return Array.from({ length: count }, (_, k) =>
-        isInside ? read(room, address + k, !isAligned && k > 0) : 0,
-      );
+      return Array.from({ length: count }, (_, k) => (isInside ? read(room, address + k, !isAligned) : 0));
     },
     store(room, address, value) {
       if (!inside(room, address, 1, "store")) return;

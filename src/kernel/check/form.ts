@@ -170,8 +170,8 @@ function checkIntegers(
 ): void {
   const bytes = bytesOf(place.element);
   const own = 16 / integerLanes[type];
-  const fits = place.element && (bytes === own || (use === "load" && type === "i16x8" && bytes === 1));
-  if (!fits || (quad && type !== "i8x16"))
+  const widens = use === "load" && type === "i16x8" && bytes === 1 && !quad;
+  if (!place.element || (bytes !== own && !widens))
     ctx.say(`a ${use} of ${type} at ${nameOf(place)}, which holds ${place.element ?? "f32"}`);
 }
 

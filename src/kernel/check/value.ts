@@ -262,8 +262,8 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const count = integerLanes[value.type];
       if (!value.quad) return () => machine.memory.loadMany(room, address(), count, false);
       return () => {
-        const quad = machine.memory.loadMany(room, address(), 4, false);
-        return Array.from({ length: count }, (_, k) => lane(quad, k % 4));
+        const quad = machine.memory.loadMany(room, address(), count / 4, false);
+        return Array.from({ length: count }, (_, k) => lane(quad, k % quad.length));
       };
     }
     case "integers": {

@@ -116,10 +116,10 @@ export const loadIntegers = (type: IntegerVec, place: Place, at: Address): Value
   address: at,
 });
 
-/** Four bytes, which all lanes of 32 bits get. */
-export const loadQuad = (place: Place, at: Address): Value => ({
+/** Four bytes of integers as they are, which all lanes of 32 bits get. */
+export const loadQuad = (type: "i8x16" | "i16x8", place: Place, at: Address): Value => ({
   kind: "load_integers",
-  type: "i8x16",
+  type,
   place,
   address: at,
   quad: true,

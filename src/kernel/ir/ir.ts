@@ -74,8 +74,8 @@ export type Value =
     }
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
   /**
-   * Integers as they are: 16 of a byte each, 8 of two bytes or widened from one, 4 of four bytes. With `quad`, four bytes that all four lanes
-   * of 32 bits get.
+   * Integers as they are: 16 of a byte each, 8 of two bytes or widened from one, 4 of four bytes. With `quad`, four bytes of memory, as
+   * they are, which all lanes of 32 bits get.
    */
   | {
       readonly kind: "load_integers";

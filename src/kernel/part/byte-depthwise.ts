@@ -159,10 +159,10 @@ function sumsOf(
       const known = taps.get(offset);
       if (known) return known;
       const from = address(q, offset);
-      const value =
-        fours === 2
-          ? loadIntegers("i16x8", strip.place, from)
-          : widenIntegers(loadQuad(strip.place, from), isSigned);
+      const isWhole = fours === 2 || strip.place.element === "i16";
+      const value = isWhole
+        ? loadIntegers("i16x8", strip.place, from)
+        : widenIntegers(loadQuad("i8x16", strip.place, from), isSigned);
       const made = k.let("x", value);
       taps.set(offset, made);
       return made;

@@ -18,7 +18,8 @@ import {
   toFloats,
   widenIntegers,
 } from "../ir/build.js";
-import type { Place, Register, Value } from "../ir/ir.js";
+import { given } from "#diagnostic/given.js";
+import type { Address, Place, Register } from "../ir/ir.js";
 import type { Product, Segment } from "./matmul.js";
 import type { Build } from "./operands.js";
 import { roundToFours } from "./pack-bytes.js";
@@ -34,9 +35,6 @@ export interface ByteColumns {
   /** The sums to which products are added: i32, with four places for each four columns. */
   readonly bias?: { readonly place: Place; readonly start: Int };
 }
-
-/** The sums of four columns. In pairs, each column has two: of the first two of four terms, and of the others. */
-type Sums = readonly Register[];
 
 /** Emits a tile of some rows and columns, and passes its results, as f32, to the product's `finish`. */
 export function emitByteTile(
@@ -55,54 +53,31 @@ export function emitByteTile(
   const { dots, bias } = columns.bytes ?? bug("a product of other than bytes");
   const { width } = at.segment;
   const vecs = Array.from({ length: (at.panels * width) / 4 }, (_, vec) => vec * 4);
+  // The first two of four terms of some columns; those of the other two follow after all columns of the panel.
   const inPanels = (column: number): number =>
-    Math.floor(column / width) * width * columns.depth + (column % width) * 4;
-  const parts = dots === "pairs" ? 2 : 1;
-  const sums: Sums[][] = Array.from({ length: at.rows }, (_, r) =>
-    vecs.map((_column, v) => Array.from({ length: parts }, () => k.let(`acc${r}${v}`, integers("i32x4", 0)))),
+    Math.floor(column / width) * width * columns.depth + (column % width) * 2;
+  const sums: Register[][] = Array.from({ length: at.rows }, (_, r) =>
+    vecs.map((_column, v) => k.let(`acc${r}${v}`, integers("i32x4", 0))),
   );
   const b = k.let("b", i32(addInt(columns.start, mulInt(at.column, columns.depth))));
   k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
     const { place, start, rowStride } = runs.rows(run, at.line, at.row);
     const a = k.let("a", i32(start));
-    const isSigned = place.element === "i8";
+    const multiply = dots === "pairs" ? multiplyPairs : multiplyFours;
     k.for("c", roundToFours(runs.length) / 4, () => {
-      const right = vecs.map((column) =>
-        Array.from({ length: parts }, (_, part) =>
-          k.let(
-            "w",
-            loadIntegers(
-              dots === "pairs" ? "i16x8" : "i8x16",
-              columns.place,
-              address(b, inPanels(column) + 8 * part),
-            ),
-          ),
-        ),
-      );
-      for (const [r, row] of sums.entries()) {
-        const quad = loadQuad(place, address(a, r * rowStride));
-        const left = k.let(`x${r}`, dots === "pairs" ? widenIntegers(quad, isSigned) : quad);
-        for (const [v, pair] of row.entries())
-          for (const [part, sum] of pair.entries()) {
-            const factor = right[v]?.[part] ?? bug("a sum without weights");
-            k.set(
-              sum,
-              dots === "pairs" ? addIntegers(sum, dotPairs(left, factor)) : dotQuads(factor, left, sum),
-            );
-          }
-      }
+      const weights = vecs.map((column) => address(b, inPanels(column)));
+      multiply(k, { columns: columns.place, weights, width, place, a, rowStride, sums });
       k.step(b, width * 4);
       k.step(a, 4);
     });
   });
   for (const [r, row] of sums.entries())
-    for (const [v, pair] of row.entries()) {
+    for (const [v, sum] of row.entries()) {
       const place = vecs[v] ?? 0;
       const column = addInt(at.column, place);
-      const total = totalOf(pair);
       const whole = bias
-        ? addIntegers(total, loadIntegers("i32x4", bias.place, address(addInt(bias.start, column))))
-        : total;
+        ? addIntegers(sum, loadIntegers("i32x4", bias.place, address(addInt(bias.start, column))))
+        : sum;
       const rowAt = addInt(at.row, r);
       // Only the last panel may have columns that do not exist.
       const lanes = at.segment.count > 1 ? 4 : Math.min(4, columns.count - at.segment.first - place);
@@ -115,9 +90,83 @@ export function emitByteTile(
     }
 }
 
-/** The sums of four columns, each in a lane. */
-function totalOf([first, second]: Sums): Value {
-  if (!first) return bug("no sums");
-  if (!second) return first;
-  return addIntegers(shuffle(first, second, [0, 2, 4, 6]), shuffle(first, second, [1, 3, 5, 7]));
+/** Four terms of the sums of a tile: the rows of A are `rowStride` apart from `a` on, and each vec of B is at one of the addresses. */
+interface Terms {
+  readonly columns: Place;
+  readonly weights: readonly Address[];
+  /** Columns of a panel. */
+  readonly width: number;
+  readonly place: Place;
+  readonly a: Register;
+  readonly rowStride: number;
+  readonly sums: readonly (readonly Register[])[];
+}
+
+/** Products of integers of 16 bits: two terms, then the other two. */
+function multiplyPairs(k: Build, terms: Terms): void {
+  const { columns, weights, width, place, a, rowStride, sums } = terms;
+  const isWide = place.element === "i16";
+  // Of bytes, four are read at once, and widened.
+  const fours = isWide
+    ? []
+    : sums.map((_, r) =>
+        k.let(
+          `x${r}`,
+          widenIntegers(loadQuad("i8x16", place, address(a, r * rowStride)), place.element === "i8"),
+        ),
+      );
+  for (const part of [0, 1]) {
+    const right = weights.map((at) =>
+      k.let("w", loadIntegers("i16x8", columns, further(at, 2 * width * part))),
+    );
+    for (const [r, row] of sums.entries()) {
+      const four = fours[r];
+      const left = k.let(
+        `a${r}`,
+        four
+          ? shuffle(
+              four,
+              four,
+              [0, 1, 0, 1, 0, 1, 0, 1].map((lane) => lane + 2 * part),
+            )
+          : loadQuad("i16x8", place, address(a, r * rowStride + 2 * part)),
+      );
+      for (const [v, factor] of right.entries()) {
+        const sum = row[v];
+        if (sum) k.set(sum, addIntegers(sum, dotPairs(left, factor)));
+      }
+    }
+  }
+}
+
+/** Products of bytes, four of which one instruction adds. */
+function multiplyFours(k: Build, terms: Terms): void {
+  const { columns, weights, width, place, a, rowStride, sums } = terms;
+  const isWhole = width % 8 === 0;
+  const read = (at: Address): Register => k.let("w", loadIntegers("i8x16", columns, at));
+  // Eight columns of a wide panel have a register of each two of four terms, and four columns of a narrow one have both in one.
+  const right = weights.flatMap((at, v): Register[] => {
+    if (isWhole && v % 2 === 1) return [];
+    const first = read(at);
+    const second = isWhole ? read(further(at, 2 * width)) : first;
+    return (isWhole ? [0, 1] : [0]).map((half) => {
+      const lanes = Array.from({ length: 16 }, (_, byte) => {
+        const pair = 8 * half + 2 * Math.floor(byte / 4) + (byte % 2);
+        return byte % 4 < 2 ? pair : pair + (isWhole ? 16 : 8);
+      });
+      return k.let("w", shuffle(first, second, lanes));
+    });
+  });
+  for (const [r, row] of sums.entries()) {
+    const left = k.let(`x${r}`, loadQuad("i8x16", place, address(a, r * rowStride)));
+    for (const [v, factor] of right.entries()) {
+      const sum = row[v];
+      if (sum) k.set(sum, dotQuads(factor, left, sum));
+    }
+  }
+}
+
+/** An address so many elements further. */
+function further({ base, offset }: Address, elements: number): Address {
+  return { ...given({ base }), offset: offset + elements };
 }

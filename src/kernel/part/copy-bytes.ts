@@ -1,25 +1,25 @@
-// Copies of bytes as they are, and runs of the same byte.
+// Copies of bytes, as they are or widened, and runs of the same integer.
 
+import { bytesOf } from "#ir/target.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, f32, integers, load, loadIntegers, mulInt } from "../ir/build.js";
 import type { Place } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 
-/** Bytes of a register. */
-const many = 16;
+/** A place, and the first of some elements in it. */
+interface Run {
+  readonly place: Place;
+  readonly from: Int;
+}
 
-/** Copies some bytes from one place to another of the same type: sixteen at a time, then as vecs where both places allow it, then one by one. */
-export function copyBytes(
-  k: Build,
-  source: { readonly place: Place; readonly from: Int },
-  target: { readonly place: Place; readonly from: Int },
-  count: number,
-  wide: boolean,
-): void {
+/** Copies some bytes to integers of the same type or of 16 bits: a register at a time, then as vecs where both places allow it, then one by one. */
+export function copyBytes(k: Build, source: Run, target: Run, count: number, wide: boolean): void {
+  const type = registerOf(target.place);
+  const many = 16 / bytesOf(target.place.element);
   const whole = Math.floor(count / many);
   k.for("many", whole, (index) => {
     const at = k.letInt("at", mulInt(index, many));
-    const bytes = loadIntegers("i8x16", source.place, address(addInt(source.from, at)));
+    const bytes = loadIntegers(type, source.place, address(addInt(source.from, at)));
     k.store(target.place, address(addInt(target.from, at)), bytes);
   });
   k.channels("c", count - whole * many, wide, (c, size) => {
@@ -29,13 +29,18 @@ export function copyBytes(
   });
 }
 
-/** Stores the same integer in some bytes. */
-export function fillBytes(k: Build, place: Place, from: Int, count: number, value: number): void {
+/** Stores the same integer in some elements. */
+export function fillIntegers(k: Build, place: Place, from: Int, count: number, value: number): void {
+  const many = 16 / bytesOf(place.element);
   const whole = Math.floor(count / many);
   k.for("many", whole, (index) =>
-    k.store(place, address(addInt(from, mulInt(index, many))), integers("i8x16", value)),
+    k.store(place, address(addInt(from, mulInt(index, many))), integers(registerOf(place), value)),
   );
   k.channels("i", count - whole * many, false, (i) =>
     k.store(place, address(addInt(from, i, whole * many)), f32(value)),
   );
+}
+
+function registerOf({ element }: Place): "i8x16" | "i16x8" {
+  return bytesOf(element) === 1 ? "i8x16" : "i16x8";
 }

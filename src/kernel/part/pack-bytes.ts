@@ -78,7 +78,10 @@ export function byteFilterPacking(
   };
 }
 
-/** A weight `[runs · length, groups · columns]` in panels: for each four rows of a run, the four bytes of column 0, then those of column 1. */
+/**
+ * A weight `[runs · length, groups · columns]` in panels: for each four rows of a run, first the weights of two of them for each column, then
+ * those of the other two.
+ */
 export function bytePacking(layout: {
   readonly runs: number;
   readonly length: number;
@@ -91,7 +94,7 @@ export function bytePacking(layout: {
   const perRun = roundToFours(length);
   const depth = runs * perRun;
   return {
-    key: `bytes ${groups}·${runs}x${length}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
+    key: `bytes in pairs ${groups}·${runs}x${length}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
     element: "i8",
     elements: groups * depth * roundToFours(columns),
     *pack(values) {
@@ -104,9 +107,12 @@ export function bytePacking(layout: {
           for (let row = 0; row < runs * length; row += 1) {
             const from = branchRow(row, runs * length, branches) * groups * columns + group * columns + first;
             const inner = row % length;
-            const at = (Math.floor(row / length) * perRun + inner - (inner % 4)) * width + (inner % 4);
-            for (let column = 0; column < real; column += 1)
-              own[at + column * 4] = values[from + column] ?? 0;
+            const four = (Math.floor(row / length) * perRun + inner - (inner % 4)) * width;
+            const pair = four + (inner % 4 < 2 ? 0 : 2 * width) + (inner % 2);
+            for (let column = 0; column < real; column += 1) {
+              const at = pair + column * 2;
+              own[at] = values[from + column] ?? 0;
+            }
           }
           yield own;
           first += width;

@@ -9,7 +9,7 @@ import type { Border } from "./border.js";
 import type { Int } from "../ir/build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
 import type { IntegerElement, Place } from "../ir/ir.js";
-import { copyBytes, fillBytes } from "./copy-bytes.js";
+import { copyBytes, fillIntegers } from "./copy-bytes.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import type { Tile } from "./tile.js";
@@ -196,7 +196,7 @@ export function makeStrip(
   return fillStrip(k, strip, (row, to) => {
     const pixel0 = k.letInt("pixel0", mulInt(addInt(sampleRow, row), width));
     const copy = (pixel: Int, from: Int, target: Int, count: number): void => {
-      if (!prologue && element && element === x.place.element)
+      if (!prologue && element && bytesOf(x.place.element) === 1)
         return copyBytes(k, { place: x.place, from }, { place: scratch, from: target }, count, wide);
       k.channels("c", count, wide, (c, size) => {
         const value = load(x.place, address(addInt(from, c)), size);
@@ -273,12 +273,12 @@ export function fillStrip(
   const [top, bottom, left, right] = window.padding;
   const rowStride = (width + left + right) * pixelStride;
   const count = stripHeight(window, strip.rows);
-  // Bytes are read in fours, up to three beyond the last.
-  const base = k.scratchOf(element, count * rowStride + (element ? 3 : 0));
+  // Integers are read in registers of eight, up to seven beyond the last.
+  const base = k.scratchOf(element, count * rowStride + (element ? 7 : 0));
   const place: Place = { kind: "scratch", ...given({ element }) };
   const firstRow = k.letInt("top", addInt(mulInt(strip.first.row, window.stride[0]), -top));
   const fill = (start: Int, elements: number): void => {
-    if (bytesOf(element) === 1) return fillBytes(k, place, start, elements, strip.fill);
+    if (element) return fillIntegers(k, place, start, elements, strip.fill);
     k.channels("i", elements, pixelStride % k.lanes === 0, (i, size) =>
       k.store(place, address(addInt(start, i)), widen(f32(strip.fill), size)),
     );

@@ -2,6 +2,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Node, WeightId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
 import { given } from "#diagnostic/given.js";
 import type { TensorType } from "#ir/type.js";
 import { channels } from "#ir/type.js";
@@ -24,8 +25,11 @@ import { isZero } from "../part/pack.js";
 import type { Context } from "./context.js";
 import { sourceOf } from "./context.js";
 
-/** The rows of a tile of products of bytes, which has 8 columns: 4 vecs of sums for each row with pairs, and 2 with fours. */
-const tileRows = { pairs: 2, quads: 6 } as const satisfies Record<Dots, number>;
+/**
+ * The rows of a tile of products of bytes, which has 8 columns. Pairs of weights are widened into registers; with fours, an instruction has
+ * the weights as they are, so that there is room for more sums.
+ */
+const tileRows = { pairs: 4, quads: 6 } as const satisfies Record<Dots, number>;
 
 /** A convolution or a dense layer, and its node. */
 interface Sum {
@@ -38,9 +42,14 @@ export function sumsBytes({ schedule: { graph, target } }: Context, { node }: Su
   return isByteSum(graph, node, target);
 }
 
-/** The type of x. */
-export function byteElement({ types: [x] }: { readonly types: readonly TensorType[] }): "i8" | "u8" {
-  return x?.dtype === "i8" || x?.dtype === "u8" ? x.dtype : bug("a sum of other than bytes");
+/**
+ * The integers as which a copy of x is in scratch: bytes for products in fours; for pairs, as in depthwise sums, they are widened once there, rather than each time
+ * that they are read.
+ */
+export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
+  if (dotsOf(c, of) === "pairs" || of.node.op === "depthwise_conv2d") return "i16";
+  const { dtype } = nodeOf(c.schedule.graph, of.node.inputs[0] ?? -1).type;
+  return dtype === "i8" || dtype === "u8" ? dtype : bug("a sum of other than bytes");
 }
 
 /** How the products of a stage are added. Fours take only integers from 0 to 127 for x. */
@@ -102,7 +111,8 @@ export function byteFilters(
   const taps = tapPairs([height, width], k.writtenTaps);
   const inputs = channels(of.types[0]?.shape ?? []);
   const multiplier = channels(of.node.type.shape) / inputs;
-  const place = weightParameter(k, "d", weightOf(of), byteFilterPacking(taps, width, inputs, multiplier));
+  const packing = byteFilterPacking(taps, width, inputs, multiplier);
+  const place = weightParameter(k, "d", weightOf(of), packing);
   const stride = roundToFours(inputs);
   const order = Array.from({ length: multiplier * stride }, (_, at) =>
     at % stride < inputs ? (at % stride) * multiplier + Math.floor(at / stride) : undefined,

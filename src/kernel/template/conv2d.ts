@@ -18,7 +18,7 @@ import { gridProduct } from "../part/team.js";
 import { mostThreads } from "../part/tile.js";
 import { addedFactors, windowFactors } from "./added.js";
 import type { Source } from "#schedule/schedule.js";
-import { byteColumns, byteElement, sumsBytes } from "./byte-sum.js";
+import { byteColumns, scratchElement, sumsBytes } from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
@@ -79,7 +79,7 @@ function byRows(c: Context, convolution: Convolution): Body {
   // Taps of a window row that are adjacent in memory form one run.
   const areBeside = (pixelStride: number): boolean =>
     groups === 1 && window.dilation[1] === 1 && pixelStride === perGroup;
-  const element = sumsBytes(c, of) ? byteElement(of) : undefined;
+  const element = sumsBytes(c, of) ? scratchElement(c, of) : undefined;
   const inRow = areBeside(copiesStrip(window, prologue) ? perGroup * groups : x.stride)
     ? window.kernel[1]
     : 1;

@@ -15,7 +15,7 @@ import type { WindowSpec } from "../part/strip.js";
 import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import { emitByteDepthwise } from "../part/byte-depthwise.js";
-import { byteElement, byteFilters, sumsBytes } from "./byte-sum.js";
+import { scratchElement, byteFilters, sumsBytes } from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
@@ -92,7 +92,7 @@ function byteDepthwiseByRows(c: Context, of: StageOf<"depthwise_conv2d">): Body 
         fill: of.node.attributes.zero,
         aligned: true,
         limit: tile.scratch,
-        element: byteElement(of),
+        element: scratchElement(c, of),
         ...given({ prologue }),
       });
       const size = { strip, window, filters, rows, width, inputs, multiplier };

@@ -6,7 +6,12 @@ import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import { addInt, int, mulInt } from "../ir/build.js";
 import { plainRuns, weightColumns } from "../part/columns.js";
-import type { Columns } from "../part/matmul.js";
+import { copyBytes } from "../part/copy-bytes.js";
+import type { Place } from "../ir/ir.js";
+import type { Int } from "../ir/build.js";
+import type { Build, Operand } from "../part/operands.js";
+import { roundToFours } from "../part/pack-bytes.js";
+import type { Columns, Runs } from "../part/matmul.js";
 import { columnParts, emitMatmul } from "../part/matmul.js";
 import { vectors } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
@@ -56,10 +61,12 @@ export function pointwiseByBlocks(c: Context): Body {
     blocks: pixelBlocks * parts,
     write: (block) => {
       const first = k.letInt("first", mulInt(int("div", block, parts), size));
+      const isRepeated = columns.count / parts >= fewestColumns && size > 1;
+      const widened = columns.bytes?.dots === "pairs" && isRepeated && widenRows(k, x, depth, first, size);
       emitMatmul(k, tile, {
         lines: 1,
         rows: size,
-        runs: plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride)),
+        runs: widened || plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride)),
         columns,
         ...(parts > 1 ? { part: { index: k.letInt("part", int("rem", block, parts)), count: parts } } : {}),
         finish: (sum, _line, row, column) =>
@@ -67,6 +74,22 @@ export function pointwiseByBlocks(c: Context): Body {
       });
     },
   };
+}
+
+/** The fewest columns for which it pays to widen rows of bytes once, in scratch, rather than for each panel of columns. */
+const fewestColumns = 24;
+
+/** Rows of bytes from `first` on as integers of 16 bits in scratch, for products of pairs. */
+function widenRows(k: Build, x: Operand, depth: number, first: Int, rows: number): Runs {
+  const stride = roundToFours(depth);
+  const place: Place = { kind: "scratch", element: "i16" };
+  const base = k.scratchOf("i16", rows * stride);
+  k.items(["row"], [rows], (row = 0) => {
+    const from = k.letInt("from", mulInt(addInt(first, row), x.stride));
+    const to = k.letInt("to", addInt(mulInt(row, stride), base));
+    copyBytes(k, { place: x.place, from }, { place, from: to }, depth, x.wide);
+  });
+  return plainRuns({ place, stride }, depth, (row) => addInt(mulInt(row, stride), base));
 }
 
 /** An item computes a tile of rows and columns. */

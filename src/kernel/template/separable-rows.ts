@@ -21,7 +21,7 @@ import { eachLane, storeResult } from "../part/steps.js";
 import type { SampleRow, Strip } from "../part/strip.js";
 import { fillStrip, makeStrip, splitRow } from "../part/strip.js";
 import type { Tile } from "../part/tile.js";
-import { byteColumns, byteElement, sumsBytes } from "./byte-sum.js";
+import { byteColumns, scratchElement, sumsBytes } from "./byte-sum.js";
 import type { Context, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";
@@ -70,8 +70,11 @@ export function invertedResidualByRows(c: Context): Body {
 }
 
 /** The type of a stage's operand in scratch: that of bytes, if it sums them. */
-function elementOf(c: Context, of: StageOf<"conv2d"> | StageOf<"depthwise_conv2d">): "i8" | "u8" | undefined {
-  return sumsBytes(c, of) ? byteElement(of) : undefined;
+function elementOf(
+  c: Context,
+  of: StageOf<"conv2d"> | StageOf<"depthwise_conv2d">,
+): "i8" | "u8" | "i16" | undefined {
+  return sumsBytes(c, of) ? scratchElement(c, of) : undefined;
 }
 
 /** The product after the depthwise convolution. */
@@ -171,7 +174,7 @@ function expandedStrip(
     readonly columns: Columns;
     /** The border, and the integers as which values are in scratch. */
     readonly fill: number;
-    readonly element?: "i8" | "u8";
+    readonly element?: "i8" | "u8" | "i16";
   },
 ): Strip {
   const [samples = 1, height = 1, width = 1] = x.shape;
