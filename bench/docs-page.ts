@@ -122,8 +122,8 @@ function profilePart(result: Comparison): string {
   if (!profile) return "";
   const { machine } = profile;
   const giga = (rate: number): string => (1e-9 * rate).toFixed(1);
-  const { pairs = 0, quads = 0 } = machine?.integers ?? {};
-  const integers = machine?.integers ? `, ${giga(2 * Math.max(pairs, quads))} GOP/s of integers` : "";
+  const { pairs = 0, fours = 0 } = machine?.integers ?? {};
+  const integers = machine?.integers ? `, ${giga(2 * Math.max(pairs, fours))} GOP/s of integers` : "";
   const has = machine
     ? `, on a machine of ${giga(2 * machine.macsPerSecond)} GFLOP/s${integers} and ${giga(machine.bandwidths.at(-1)?.bytesPerSecond ?? 0)} GB/s`
     : "";

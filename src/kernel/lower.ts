@@ -38,8 +38,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes });
     const body = bodyOf(k);
     const { kernel: inPairs, sources } = k.finish(name, body);
-    const quads = hasDots(inPairs) ? inQuads(name, inPairs, bodyOf) : undefined;
-    const kernel = { ...inPairs, ...given({ quads }) };
+    const fours = hasDots(inPairs) ? inFours(name, inPairs, bodyOf) : undefined;
+    const kernel = { ...inPairs, ...given({ fours }) };
     const subgroup = body.subgroups && tile.subgroup && k.finish(name, body.subgroups, tile.subgroup.items);
     if (subgroup && subgroup.sources.some((source, at) => source !== sources[at]))
       bug(`${name} reads other operands in subgroups`);
@@ -52,12 +52,12 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   }
 
   /** The form of a kernel for processors with dot products of four bytes; undefined if it is no other. */
-  function inQuads(
+  function inFours(
     name: string,
     inPairs: Kernel,
     bodyOf: (k: KernelBuilder<Ref>) => Body,
   ): Kernel | undefined {
-    const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes, dots: "quads" });
+    const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes, dots: "fours" });
     const { kernel } = k.finish(name, bodyOf(k));
     if (JSON.stringify(kernel) === JSON.stringify(inPairs)) return undefined;
     const isSame =
@@ -116,7 +116,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     arenas: schedule.arenas,
     weightParts: packed.parts,
     scratch: greatest(
-      kernels.all.map(({ scratch, quads }) => Math.max(scratch, quads?.scratch ?? 0)),
+      kernels.all.map(({ scratch, fours }) => Math.max(scratch, fours?.scratch ?? 0)),
       0,
     ),
     inputs: schedule.inputs.map(portOf),
@@ -315,8 +315,8 @@ function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
     } while (taken.has(name));
     counts.set(kernel.name, count);
     taken.add(name);
-    const quads = kernel.quads && { ...kernel.quads, name };
-    return name === kernel.name ? kernel : { ...kernel, name, ...given({ quads }) };
+    const fours = kernel.fours && { ...kernel.fours, name };
+    return name === kernel.name ? kernel : { ...kernel, name, ...given({ fours }) };
   });
 }
 

@@ -8,7 +8,7 @@ import {
   address,
   addInt,
   dotPairs,
-  dotQuads,
+  dotFours,
   f32,
   integers,
   load as read,
@@ -65,7 +65,7 @@ export function productProgram(name: TargetName, macs: number, threads: number):
 }
 
 /**
- * Adds dot products of integers, of pairs or of quads. One factor of each is in a register, the other comes from the nearest cache, because an
+ * Adds dot products of integers, of pairs or of fours. One factor of each is in a register, the other comes from the nearest cache, because an
  * engine could take products of registers out of the loop.
  */
 export function dotProgram(
@@ -91,7 +91,7 @@ export function dotProgram(
           const b = k.let("b", loadIntegers(type, x, address(p)));
           for (const [index, sum] of sums.entries()) {
             const a = factors[index] ?? sum;
-            k.set(sum, kind === "quads" ? dotQuads(a, b, sum) : addIntegers(sum, dotPairs(a, b)));
+            k.set(sum, kind === "fours" ? dotFours(a, b, sum) : addIntegers(sum, dotPairs(a, b)));
           }
           k.step(p, perDot);
         });
@@ -101,8 +101,8 @@ export function dotProgram(
     };
   });
   const done = blocks * repeats * dotExtent * dotFactors;
-  // A module with a form for quads runs relaxed SIMD only where the engine's dot products of four are right.
-  const made = kind === "quads" ? { ...kernel, kernel: { ...kernel.kernel, quads: kernel.kernel } } : kernel;
+  // A module with a form for fours runs relaxed SIMD only where the engine's dot products of four are right.
+  const made = kind === "fours" ? { ...kernel, kernel: { ...kernel.kernel, fours: kernel.kernel } } : kernel;
   return {
     ...programOf("dots", lanes, words + blocks * lanes, [made], done),
     inputs: [{ name: "x", arena: 0, element, shape: [dotExtent], offset: 0 }],
@@ -111,12 +111,12 @@ export function dotProgram(
 
 const dots = {
   pairs: { type: "i16x8", element: "i16", perDot: 8 },
-  quads: { type: "i8x16", element: "i8", perDot: 16 },
+  fours: { type: "i8x16", element: "i8", perDot: 16 },
 } as const;
 
 /**
  * Elements that are read again and again, and how many factors and sums are in registers. On Zen 4 with Node 24, pairs reach 47.2 G MACs a second
- * with six, 46.8 with four and 20 with seven, which do not fit; quads 47.0, 46.4 and 45.9.
+ * with six, 46.8 with four and 20 with seven, which do not fit; fours 47.0, 46.4 and 45.9.
  */
 const dotExtent = 2048;
 const dotFactors = 6;

@@ -29,12 +29,12 @@ export interface IntegerRates {
   /** `i32x4.dot_i16x8_s`, and an addition. */
   readonly pairs: number;
   /** `i32x4.relaxed_dot_i8x16_i7x16_add_s`; absent if the engine does not run it. */
-  readonly quads?: number;
+  readonly fours?: number;
 }
 
 /** The greatest rate of products of integers. */
-export function integerRate({ pairs, quads = 0 }: IntegerRates): number {
-  return Math.max(pairs, quads);
+export function integerRate({ pairs, fours = 0 }: IntegerRates): number {
+  return Math.max(pairs, fours);
 }
 
 /** How fast a number of bytes is read and written repeatedly; a small number comes from a cache. */
@@ -102,12 +102,12 @@ async function integerRates(
 ): Promise<IntegerRates> {
   const pairs = dotProgram(name, macs, threads, "pairs");
   const pairsMs = await bestOf(pairs, await loaded(pairs, name, { threads, simd: "simd" }), milliseconds);
-  const quads = dotProgram(name, macs, threads, "quads");
+  const fours = dotProgram(name, macs, threads, "fours");
   // Rejects where the engine lacks the instruction, or computes it wrong.
-  const net = await loaded(quads, name, { threads, simd: "relaxed" }).catch(() => undefined);
+  const net = await loaded(fours, name, { threads, simd: "relaxed" }).catch(() => undefined);
   return {
     pairs: rateOf(pairs, pairsMs),
-    ...(net ? { quads: rateOf(quads, await bestOf(quads, net, milliseconds)) } : {}),
+    ...(net ? { fours: rateOf(fours, await bestOf(fours, net, milliseconds)) } : {}),
   };
 }
 

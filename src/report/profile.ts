@@ -61,7 +61,7 @@ export interface ProfileReport {
   readonly machine?: {
     readonly macsPerSecond: number;
     /** Of products of integers of 8 bits, by the instruction of WebAssembly: see `IntegerRates`; present if the net has some. */
-    readonly integers?: { readonly pairs: number; readonly quads?: number };
+    readonly integers?: { readonly pairs: number; readonly fours?: number };
     readonly bandwidths: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
   };
   readonly kernels: readonly KernelProfile[];
@@ -143,10 +143,10 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
 /** `, 94.4 GOP/s of integers (dot_i16x8_s 94.4, relaxed_dot 94.0)`. */
 function integersText({ integers }: Exclude<ProfileReport["machine"], undefined>): string {
   if (!integers) return "";
-  const { pairs, quads } = integers;
+  const { pairs, fours } = integers;
   const rate = (one: number): string => (2e-9 * one).toFixed(1);
-  const each = quads === undefined ? "" : `, relaxed_dot_i8x16_i7x16_add_s ${rate(quads)}`;
-  return `, ${rate(Math.max(pairs, quads ?? 0))} GOP/s of integers (dot_i16x8_s ${rate(pairs)}${each})`;
+  const each = fours === undefined ? "" : `, relaxed_dot_i8x16_i7x16_add_s ${rate(fours)}`;
+  return `, ${rate(Math.max(pairs, fours ?? 0))} GOP/s of integers (dot_i16x8_s ${rate(pairs)}${each})`;
 }
 
 /** `compute`, or `cache of 1.50 MiB`. */

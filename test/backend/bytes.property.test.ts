@@ -56,16 +56,16 @@ test.each(seeds)("seed %i", async (seed) => {
 
 test("the nets have sums of bytes, in kernels of both forms, fused and alone", () => {
   const templates = new Map<string, number>();
-  let quads = 0;
+  let fours = 0;
   for (const seed of seeds) {
     const { module } = optimize(moduleOf(randomBytes(seededRandom(seed + 1)))).value!;
     const { schedule, program } = lowerModule(module, wasmTarget);
-    quads += program.kernels.filter((kernel) => kernel.quads).length;
+    fours += program.kernels.filter((kernel) => kernel.fours).length;
     for (const { plan, stages } of schedule.groups)
       if (stages.some(({ node }) => isByteSum(schedule.graph, schedule.graph.nodes.get(node)!, wasmTarget)))
         templates.set(plan.template, (templates.get(plan.template) ?? 0) + 1);
   }
   const found = ["pointwise", "conv2d", "depthwise_conv2d", "dense", "separable"];
   expect([...templates.keys()]).toEqual(expect.arrayContaining(found));
-  expect(quads).toBeGreaterThan(0);
+  expect(fours).toBeGreaterThan(0);
 });

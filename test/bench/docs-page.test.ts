@@ -84,7 +84,7 @@ test("kernels stand below a comparison that misses a limit, and below no other",
 });
 
 test("of a page that misses a goal of integers, their kernels are listed, beside the rate of integer products", () => {
-  const machine = { ...profile.machine!, integers: { pairs: 45e9, quads: 50e9 } };
+  const machine = { ...profile.machine!, integers: { pairs: 45e9, fours: 50e9 } };
   const missed = comparison([peer("cleave-relaxed-int8", 2), peer("litert-int8", 2)], {
     browser: "Chromium 1",
     limits: [{ peer: "cleave-relaxed-int8", over: "litert-int8", least: 1.3 }],

@@ -94,7 +94,7 @@ test.each(["wasm", "js"] as const)(
     });
     expect(report.kernels.filter(({ integerMacs }) => integerMacs > 0).length).toBe(1);
     expect(integers!.pairs).toBeGreaterThan(0);
-    const rate = Math.max(integers!.pairs, integers!.quads ?? 0);
+    const rate = Math.max(integers!.pairs, integers!.fours ?? 0);
     expect(sum!.roofline!.milliseconds).toBeGreaterThanOrEqual((999 * sum!.macs) / rate);
     expect(macsPerSecond).toBeGreaterThan(0);
     expect(text).toMatch(/ GFLOP\/s, [\d.]+ GOP\/s of integers \(dot_i16x8_s [\d.]+/);
@@ -182,7 +182,7 @@ test.each(["wasm", "js"] as const)(
     for (const threads of [1, 2]) {
       const programs = [productProgram(target, 1e5, threads), streamProgram(target, 1000, threads)];
       if (target === "wasm")
-        programs.push(dotProgram(target, 1e6, threads, "pairs"), dotProgram(target, 1e6, threads, "quads"));
+        programs.push(dotProgram(target, 1e6, threads, "pairs"), dotProgram(target, 1e6, threads, "fours"));
       for (const program of programs) {
         const inputs = program.inputs.map(
           ({ name, shape }) => [name, new Float32Array(shape[0]!).fill(1)] as const,

@@ -39,7 +39,7 @@ export function emitWasm(
 ): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const layout = layoutOf(program, packed.elements);
-  const hasDots = program.kernels.some(({ quads }) => quads !== undefined);
+  const hasDots = program.kernels.some(({ fours }) => fours !== undefined);
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
     loadText(
@@ -82,7 +82,7 @@ export function emitWasm(
 
 /** The kernels of a program as a binary, for SIMD or relaxed SIMD. */
 export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
-  const forms = program.kernels.map((kernel) => (relaxed && kernel.quads) || kernel);
+  const forms = program.kernels.map((kernel) => (relaxed && kernel.fours) || kernel);
   const functions = functionsOf(forms);
   const kernels = forms.map((kernel) => printKernel(kernel, { lanes: program.lanes, relaxed, functions }));
   return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });

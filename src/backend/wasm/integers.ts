@@ -37,9 +37,9 @@ export const conversions: Readonly<
 export function integerLoad({
   type,
   place: { element },
-  quad,
+  four,
 }: Extract<Value, { kind: "load_integers" }>): Opcode {
-  if (quad) return "v128.load32_splat";
+  if (four) return "v128.load32_splat";
   if (type !== "i16x8" || element === "i16") return "v128.load";
   return element === "u8" ? "v128.load8x8_u" : "v128.load8x8_s";
 }

@@ -165,7 +165,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         return op("i32x4.add", of(value.a), of(value.b));
       case "dot_pairs":
         return op("i32x4.dot_i16x8_s", of(value.a), of(value.b));
-      case "dot_quads":
+      case "dot_fours":
         return op("i32x4.relaxed_dot_i8x16_i7x16_add_s", of(value.a), of(value.b), of(value.c));
       case "unary":
         return unary(value);

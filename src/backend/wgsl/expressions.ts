@@ -201,7 +201,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "shuffle":
       case "add_integers":
       case "dot_pairs":
-      case "dot_quads":
+      case "dot_fours":
         return bug("this target has no registers of integers");
       default:
         return value satisfies never;

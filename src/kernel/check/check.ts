@@ -68,10 +68,10 @@ export function checkProgram(
       say,
     };
     runKernel(kernel, around);
-    if (!kernel.quads) continue;
+    if (!kernel.fours) continue;
     // The other form must compute the same from the same memory; its operands are still there.
     for (const arena of arenas) arena.memory.forget();
-    runKernel(kernel.quads, { ...around, scratch: createMemory(cells(kernel.quads.scratch), true) });
+    runKernel(kernel.fours, { ...around, scratch: createMemory(cells(kernel.fours.scratch), true) });
   }
 
   const outputs = new Map<string, Float32Array>();

@@ -166,11 +166,11 @@ function checkIntegers(
   place: Place,
   type: IntegerVec,
   use: "load" | "store",
-  quad = false,
+  four = false,
 ): void {
   const bytes = bytesOf(place.element);
   const own = 16 / integerLanes[type];
-  const widens = use === "load" && type === "i16x8" && bytes === 1 && !quad;
+  const widens = use === "load" && type === "i16x8" && bytes === 1 && !four;
   if (!place.element || (bytes !== own && !widens))
     ctx.say(`a ${use} of ${type} at ${nameOf(place)}, which holds ${place.element ?? "f32"}`);
 }
@@ -238,7 +238,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     case "load_integers":
       checkPlace(ctx, value.place, "load");
       checkAddress(ctx, scope, value.address);
-      checkIntegers(ctx, value.place, value.type, "load", value.quad);
+      checkIntegers(ctx, value.place, value.type, "load", value.four);
       break;
     case "integers":
       break;
@@ -259,7 +259,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     case "dot_pairs":
       wantAll("i16x8", value.a, value.b);
       break;
-    case "dot_quads":
+    case "dot_fours":
       wantAll("i8x16", value.a, value.b);
       want(value.c, "i32x4");
       break;

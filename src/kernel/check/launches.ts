@@ -17,7 +17,7 @@ export function checkLaunches(program: KernelProgram): CheckedLaunches {
   const findings = new Set<string>();
   const forms = program.kernels.map((kernel) => [
     ...checkForm(kernel, program.lanes),
-    ...(kernel.quads ? checkForm(kernel.quads, program.lanes) : []),
+    ...(kernel.fours ? checkForm(kernel.fours, program.lanes) : []),
   ]);
   const subgroups = program.subgroups?.kernels.map((kernel) => checkForm(kernel, program.lanes)) ?? [];
   for (const form of [...forms, ...subgroups]) for (const finding of form) findings.add(finding);
@@ -69,7 +69,7 @@ export function weightElements({ weights, lanes }: KernelProgram): number {
  */
 export function checkingWork(program: KernelProgram): number {
   const steps = program.kernels.map(
-    ({ grid, body, quads }) => grid.count * (stepsOf(body) + stepsOf(quads?.body ?? [])),
+    ({ grid, body, fours }) => grid.count * (stepsOf(body) + stepsOf(fours?.body ?? [])),
   );
   const run = [...program.setup, ...program.launches].reduce(
     (sum, { kernel }) => sum + (steps[kernel] ?? 0),

@@ -172,7 +172,7 @@ export function numberOf(machine: Machine, value: Value): () => number {
     case "shuffle":
     case "add_integers":
     case "dot_pairs":
-    case "dot_quads":
+    case "dot_fours":
       return bug(`${machine.kernel.name}: a ${value.kind} is not one number`);
     case "splat":
     case "swizzle":
@@ -260,10 +260,10 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const room = roomIn(machine, value.place);
       const address = addressOf(machine, value.address);
       const count = integerLanes[value.type];
-      if (!value.quad) return () => machine.memory.loadMany(room, address(), count, false);
+      if (!value.four) return () => machine.memory.loadMany(room, address(), count, false);
       return () => {
-        const quad = machine.memory.loadMany(room, address(), count / 4, false);
-        return Array.from({ length: count }, (_, k) => lane(quad, k % quad.length));
+        const four = machine.memory.loadMany(room, address(), count / 4, false);
+        return Array.from({ length: count }, (_, k) => lane(four, k % four.length));
       };
     }
     case "integers": {
@@ -287,7 +287,7 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const products = zipped(of(value.a), of(value.b), (x, y) => x * y);
       return () => sumsOf(products(), 2);
     }
-    case "dot_quads": {
+    case "dot_fours": {
       const products = zipped(of(value.a), of(value.b), (x, y) => {
         // The weights of padding are 0.
         if (x !== 0 && (y < 0 || y > 127))

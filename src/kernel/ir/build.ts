@@ -117,12 +117,12 @@ export const loadIntegers = (type: IntegerVec, place: Place, at: Address): Value
 });
 
 /** Four bytes of integers as they are, which all lanes of 32 bits get. */
-export const loadQuad = (type: "i8x16" | "i16x8", place: Place, at: Address): Value => ({
+export const loadFour = (type: "i8x16" | "i16x8", place: Place, at: Address): Value => ({
   kind: "load_integers",
   type,
   place,
   address: at,
-  quad: true,
+  four: true,
 });
 
 export const integers = (type: IntegerVec, value: number): Value => ({ kind: "integers", type, value });
@@ -142,8 +142,8 @@ export const addIntegers = (a: Value, b: Value): Value => ({ kind: "add_integers
 
 export const dotPairs = (a: Value, b: Value): Value => ({ kind: "dot_pairs", type: "i32x4", a, b });
 
-export const dotQuads = (a: Value, b: Value, c: Value): Value => ({
-  kind: "dot_quads",
+export const dotFours = (a: Value, b: Value, c: Value): Value => ({
+  kind: "dot_fours",
   type: "i32x4",
   a,
   b,
@@ -194,8 +194,8 @@ export interface BuilderOptions {
   readonly sumsInBlocks?: boolean;
   readonly waitingSums?: number;
   readonly writtenTaps?: number;
-  /** Which of the two forms of a kernel of bytes is built; see `Kernel.quads`. */
-  readonly dots?: "pairs" | "quads";
+  /** Which of the two forms of a kernel of bytes is built; see `Kernel.fours`. */
+  readonly dots?: "pairs" | "fours";
 }
 
 /** The body of a kernel under construction; `S` is the type of the sources of parameters. */
@@ -209,7 +209,7 @@ export class KernelBuilder<S> {
   readonly waitingSums: number;
   readonly writtenTaps: number;
   /** See `BuilderOptions`. */
-  readonly dots: "pairs" | "quads";
+  readonly dots: "pairs" | "fours";
   readonly #arguments: Argument<S>[] = [];
   #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];

@@ -74,7 +74,7 @@ export type Value =
     }
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
   /**
-   * Integers as they are: 16 of a byte each, 8 of two bytes or widened from one, 4 of four bytes. With `quad`, four bytes of memory, as
+   * Integers as they are: 16 of a byte each, 8 of two bytes or widened from one, 4 of four bytes. With `four`, four bytes of memory, as
    * they are, which all lanes of 32 bits get.
    */
   | {
@@ -82,7 +82,7 @@ export type Value =
       readonly type: IntegerVec;
       readonly place: Place;
       readonly address: Address;
-      readonly quad?: true;
+      readonly four?: true;
     }
   | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
   | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }
@@ -179,7 +179,7 @@ export type Value =
   | { readonly kind: "dot_pairs"; readonly type: "i32x4"; readonly a: Value; readonly b: Value }
   /** c[n] + Σ a[4n + i]·b[4n + i] for i from 0 to 3, for i8x16; a may be −128 … 127, and b must be 0 … 127. */
   | {
-      readonly kind: "dot_quads";
+      readonly kind: "dot_fours";
       readonly type: "i32x4";
       readonly a: Value;
       readonly b: Value;
@@ -232,8 +232,8 @@ export interface Kernel {
   readonly privates: readonly Register[];
   readonly grid: { readonly index: Register; readonly count: number };
   readonly body: readonly Statement[];
-  /** The same kernel for processors with dot products of four bytes (`dot_quads`): it has the same parameters and blocks. */
-  readonly quads?: Kernel;
+  /** The same kernel for processors with dot products of four bytes (`dot_fours`): it has the same parameters and blocks. */
+  readonly fours?: Kernel;
 }
 
 /** One call of a kernel, with the base offset of each parameter, in elements of the parameter. */

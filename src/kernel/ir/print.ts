@@ -37,8 +37,8 @@ function printIr(kernel: Kernel): string {
     `kernel ${kernel.name}(${parameters.join(", ")})${facts.map((fact) => ` ${fact}`).join("")}`,
     `  grid ${kernel.grid.index.name} < ${kernel.grid.count}`,
     ...printBody(kernel.body, 2),
-    ...(kernel.quads
-      ? ["  with dots of four:", `    scratch ${kernel.quads.scratch}`, ...printBody(kernel.quads.body, 3)]
+    ...(kernel.fours
+      ? ["  with dots of four:", `    scratch ${kernel.fours.scratch}`, ...printBody(kernel.fours.body, 3)]
       : []),
     "",
   ].join("\n");
@@ -121,7 +121,7 @@ function valueText(value: Value): string {
     case "load_i32":
       return `${widthText(value)}${placeText(value.place, value.address)}`;
     case "load_integers":
-      return `${widthText(value)}${value.quad ? "quad " : ""}${placeText(value.place, value.address)}`;
+      return `${widthText(value)}${value.four ? "four " : ""}${placeText(value.place, value.address)}`;
     case "nearest":
       return `nearest(${valueText(value.x)}, ${value.zero} in ${value.low}…${value.high})`;
     case "integers":
@@ -133,7 +133,7 @@ function valueText(value: Value): string {
     case "add_integers":
       return `${innerText(value.a)} + ${innerText(value.b)}`;
     case "dot_pairs":
-    case "dot_quads":
+    case "dot_fours":
       return callText(value.kind, value);
     case "unary":
       return callText(value.fn, value);

@@ -38,7 +38,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "select_compare":
       return [value.a, value.b, value.then, value.otherwise];
     case "madd":
-    case "dot_quads":
+    case "dot_fours":
       return [value.a, value.b, value.c];
     default:
       return value satisfies never;
@@ -85,7 +85,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
         otherwise: to(value.otherwise),
       };
     case "madd":
-    case "dot_quads":
+    case "dot_fours":
       return { ...value, a: to(value.a), b: to(value.b), c: to(value.c) };
     default:
       return value satisfies never;

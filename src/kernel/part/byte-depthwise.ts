@@ -11,7 +11,7 @@ import {
   int,
   laneOf,
   loadIntegers,
-  loadQuad,
+  loadFour,
   mulInt,
   shuffle,
   toFloats,
@@ -162,7 +162,7 @@ function sumsOf(
       const isWhole = fours === 2 || strip.place.element === "i16";
       const value = isWhole
         ? loadIntegers("i16x8", strip.place, from)
-        : widenIntegers(loadQuad("i8x16", strip.place, from), isSigned);
+        : widenIntegers(loadFour("i8x16", strip.place, from), isSigned);
       const made = k.let("x", value);
       taps.set(offset, made);
       return made;

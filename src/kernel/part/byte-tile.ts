@@ -7,12 +7,12 @@ import {
   address,
   addInt,
   dotPairs,
-  dotQuads,
+  dotFours,
   i32,
   integers,
   laneOf,
   loadIntegers,
-  loadQuad,
+  loadFour,
   mulInt,
   shuffle,
   toFloats,
@@ -25,7 +25,7 @@ import type { Build } from "./operands.js";
 import { roundToFours } from "./pack-bytes.js";
 
 /** How products of bytes are added: in pairs, as integers of 16 bits, or in fours, where the processor has an instruction for that. */
-export type Dots = "pairs" | "quads";
+export type Dots = "pairs" | "fours";
 
 /** What a product of bytes adds to `Columns`. */
 export interface ByteColumns {
@@ -112,7 +112,7 @@ function multiplyPairs(k: Build, terms: Terms): void {
     : sums.map((_, r) =>
         k.let(
           `x${r}`,
-          widenIntegers(loadQuad("i8x16", place, address(a, r * rowStride)), place.element === "i8"),
+          widenIntegers(loadFour("i8x16", place, address(a, r * rowStride)), place.element === "i8"),
         ),
       );
   for (const part of [0, 1]) {
@@ -129,7 +129,7 @@ function multiplyPairs(k: Build, terms: Terms): void {
               four,
               [0, 1, 0, 1, 0, 1, 0, 1].map((lane) => lane + 2 * part),
             )
-          : loadQuad("i16x8", place, address(a, r * rowStride + 2 * part)),
+          : loadFour("i16x8", place, address(a, r * rowStride + 2 * part)),
       );
       for (const [v, factor] of right.entries()) {
         const sum = row[v];
@@ -158,10 +158,10 @@ function multiplyFours(k: Build, terms: Terms): void {
     });
   });
   for (const [r, row] of sums.entries()) {
-    const left = k.let(`x${r}`, loadQuad("i8x16", place, address(a, r * rowStride)));
+    const left = k.let(`x${r}`, loadFour("i8x16", place, address(a, r * rowStride)));
     for (const [v, factor] of right.entries()) {
       const sum = row[v];
-      if (sum) k.set(sum, dotQuads(factor, left, sum));
+      if (sum) k.set(sum, dotFours(factor, left, sum));
     }
   }
 }

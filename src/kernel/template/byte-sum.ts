@@ -29,7 +29,7 @@ import { sourceOf } from "./context.js";
  * The rows of a tile of products of bytes, which has 8 columns. Pairs of weights are widened into registers; with fours, an instruction has
  * the weights as they are, so that there is room for more sums.
  */
-const tileRows = { pairs: 4, quads: 6 } as const satisfies Record<Dots, number>;
+const tileRows = { pairs: 4, fours: 6 } as const satisfies Record<Dots, number>;
 
 /** A convolution or a dense layer, and its node. */
 interface Sum {
@@ -55,7 +55,7 @@ export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
 /** How the products of a stage are added. Fours take only integers from 0 to 127 for x. */
 function dotsOf({ k, schedule: { graph } }: Context, { node }: Sum): Dots {
   const [low, high] = integerRange(graph, node.inputs[0] ?? -1);
-  return k.dots === "quads" && low >= 0 && high <= 127 ? "quads" : "pairs";
+  return k.dots === "fours" && low >= 0 && high <= 127 ? "fours" : "pairs";
 }
 
 /** The matrix of a product of bytes, per group. Each of the `runs` has `length` rows. */
