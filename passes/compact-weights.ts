@@ -89,7 +89,7 @@ function storedForm(module: Module, node: Constant, type: WeightType | undefined
   if (kind === "absent" || kind === "compact") return {};
   const isSmall = elements(node.type.shape) < fewestElements;
   const own = ownForm(module.weights, weight);
-  if (isSmall) return type ? { why: "too small to matter" } : {};
+  if (isSmall) return type && !isInteger(node.type.dtype) ? { why: "too small to matter" } : {};
   const isOwn = own !== undefined && !("why" in own);
   // Integers are never rounded.
   if (isInteger(node.type.dtype)) return isOwn ? { form: own } : {};

@@ -63,6 +63,9 @@ export function randomBytes(random: Random): string {
     );
     return `, ${name}`;
   };
+  /** The zero point that a sum takes from its operand: mostly its own; any other of its type is as valid. */
+  const zeroOf = ({ type, zero }: Value): number =>
+    random.next() < 0.7 ? zero : random.pick(type === "u8" ? [0, 127, 128, 255] : [-128, -1, 0, 127]);
   const out = (extent: number, kernel: number, stride: number): number =>
     Math.floor((extent - kernel) / stride) + 1;
   const convolution = (x: Value, other?: Value): Value => {
@@ -76,7 +79,7 @@ export function randomBytes(random: Random): string {
     const size = same
       ? { height: Math.ceil(x.height / stride), width: Math.ceil(x.width / stride) }
       : { height: out(x.height, kernel, stride), width: out(x.width, kernel, stride) };
-    const call = `conv2d(${x.name}, ${w}${bias(filters)}, stride=${stride}, padding=${same ? "same" : "valid"}, groups=${groups}, zero=${x.zero})`;
+    const call = `conv2d(${x.name}, ${w}${bias(filters)}, stride=${stride}, padding=${same ? "same" : "valid"}, groups=${groups}, zero=${zeroOf(x)})`;
     return sum(call, (kernel * kernel * x.channels) / groups, { ...size, channels: filters }, other);
   };
   const depthwise = (x: Value): Value => {
@@ -85,7 +88,7 @@ export function randomBytes(random: Random): string {
     const stride = random.pick([1, 1, 2]);
     const channels = x.channels * multiplier;
     const w = weight([kernel, kernel, 1, channels]);
-    const call = `depthwise_conv2d(${x.name}, ${w}${bias(channels)}, stride=${stride}, padding=same, zero=${x.zero})`;
+    const call = `depthwise_conv2d(${x.name}, ${w}${bias(channels)}, stride=${stride}, padding=same, zero=${zeroOf(x)})`;
     const size = { height: Math.ceil(x.height / stride), width: Math.ceil(x.width / stride), channels };
     return sum(call, kernel * kernel, size);
   };
@@ -132,7 +135,7 @@ export function randomBytes(random: Random): string {
     const units = random.pick([1, 5, 10]);
     const w = weight([size, units]);
     lines.push(`flat = reshape(${x.name}, shape=[1, ${size}])`);
-    lines.push(`output z = dequantize(dense(flat, ${w}${bias(units)}, zero=${x.zero}), 0.01)`);
+    lines.push(`output z = dequantize(dense(flat, ${w}${bias(units)}, zero=${zeroOf(x)}), 0.01)`);
   }
   return `net bytes {\n  ${lines.join("\n  ")}\n}`;
 }

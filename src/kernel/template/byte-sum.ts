@@ -52,10 +52,11 @@ export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
   return dtype === "i8" || dtype === "u8" ? dtype : bug("a sum of other than bytes");
 }
 
-/** How the products of a stage are added. Fours take only integers from 0 to 127 for x. */
+/** How the products of a stage are added. Fours take only integers from 0 to 127 for x, and for the zero point, which fills padding. */
 function dotsOf({ k, schedule: { graph } }: Context, { node }: Sum): Dots {
   const [low, high] = integerRange(graph, node.inputs[0] ?? -1);
-  return k.dots === "fours" && low >= 0 && high <= 127 ? "fours" : "pairs";
+  const zero = zeroPointOf(opOf(node.op), node.attributes, 0);
+  return k.dots === "fours" && Math.min(low, zero) >= 0 && Math.max(high, zero) <= 127 ? "fours" : "pairs";
 }
 
 /** The matrix of a product of bytes, per group. Each of the `runs` has `length` rows. */
