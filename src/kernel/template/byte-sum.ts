@@ -43,8 +43,8 @@ export function sumsBytes({ schedule: { graph, target } }: Context, { node }: Su
 }
 
 /**
- * The integers as which a copy of x is in scratch: bytes for products in fours; for pairs, as in depthwise sums, they are widened once there, rather than each time
- * that they are read.
+ * The integers as which a copy of x is in scratch: bytes for products in fours; for pairs, as in depthwise sums, they are widened once there,
+ * rather than each time that they are read.
  */
 export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
   if (dotsOf(c, of) === "pairs" || of.node.op === "depthwise_conv2d") return "i16";
