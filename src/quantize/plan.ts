@@ -21,7 +21,7 @@ export interface IntegerPlan {
 /** The most terms of a sum: with more, products of 127 · 127 could leave 32 bits, together with a bias. */
 const mostTerms = 2 ** 16;
 
-/** Why a node that multiplies by weights cannot sum integers; undefined if it can, or if it is no such node. */
+/** Why a node that multiplies by weights cannot sum integers. Undefined if it can, and for all other nodes. */
 export function unfit(graph: Graph, node: Node): string | undefined {
   if (node.op === "conv2d_transpose") return "transposed convolutions have no sums of integers";
   if (node.op === "matmul" && !isInteger(node.type.dtype)) return "both factors are computed";

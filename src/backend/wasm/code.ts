@@ -57,7 +57,7 @@ export function call(index: number, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes.call, ...unsigned(index)];
 }
 
-/** A load or store; `offset` in bytes is added to the address. The only promised alignment is that of an element of so many bytes. */
+/** A load or store; `offset` in bytes is added to the address, which is a multiple of the bytes of an element. */
 export function memory(name: Opcode, offset: number, bytes: 1 | 2 | 4, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes[name], bytes >> 1, ...unsigned(offset)];
 }

@@ -1,8 +1,9 @@
 // Instructions for integers in memory and in registers.
 
-import type { IntegerElement, Value } from "#kernel/ir/ir.js";
-import type { Code } from "./code.js";
-import { v128Bytes } from "./code.js";
+import { bytesOf } from "#ir/target.js";
+import type { IntegerElement, Value, ValueType } from "#kernel/ir/ir.js";
+import type { Code, ValType } from "./code.js";
+import { f32Const, localGet, localTee, memory, op, v128Bytes, v128Const } from "./code.js";
 import type { Opcode } from "./opcodes.js";
 
 /** How integers of a type become i32, one of them or four, and how one is stored. */
@@ -48,4 +49,77 @@ export function integerLoad({
 export function integerConstant({ type, value }: Extract<Value, { kind: "integers" }>): Code {
   const count = { i8x16: 1, i16x8: 2, i32x4: 4 }[type];
   return v128Bytes(Array.from({ length: count }, (_, at) => (value >> (8 * at)) & 255));
+}
+
+type Nearest = Extract<Value, { kind: "nearest" }>;
+
+/** What a printer of values offers to those who print a part of one. */
+interface Printing {
+  readonly of: (value: Value) => Code;
+  /** A local for a part of the statement. */
+  readonly local: (type: ValType) => number;
+  /** A constant of 16 bytes, made once per kernel. */
+  readonly constant: (code: Code) => Code;
+  readonly isWide: (type: ValueType) => boolean;
+}
+
+/** Adding it to a float of up to 22 bits leaves its whole part in the last bits. */
+const magic = 1.5 * 2 ** 23;
+
+/** Prints stores of floats as integers. */
+export function createIntegerStores({ of, local, constant, isWide }: Printing): {
+  readonly store: (element: IntegerElement, value: Value, base: Code, offset: number) => Code;
+} {
+  /** Whole numbers as integers. */
+  function store(element: IntegerElement, value: Value, base: Code, offset: number): Code {
+    const bytes = bytesOf(element);
+    if (element === "i32") {
+      const convert = isWide(value.type) ? "i32x4.trunc_sat_f32x4_s" : "i32.trunc_sat_f32_s";
+      return memory(
+        isWide(value.type) ? "v128.store" : "i32.store",
+        offset,
+        bytes,
+        base,
+        op(convert, of(value)),
+      );
+    }
+    const bits = value.kind === "nearest" ? nearestBits(value) : wholeBits(value);
+    if (!isWide(value.type))
+      return memory(conversions[element].store, offset, bytes, base, op("i32.reinterpret_f32", bits));
+    // The saturation of narrowing changes nothing.
+    const x = local("v128");
+    const narrow = (name: Opcode, code: Code): Code => op(name, localTee(x, code), localGet(x));
+    const halves = narrow("i16x8.narrow_i32x4_s", op("i32x4.sub", bits, constant(v128Const(magic))));
+    const packed =
+      bytes === 2
+        ? halves
+        : narrow(element === "i8" ? "i8x16.narrow_i16x8_s" : "i8x16.narrow_i16x8_u", halves);
+    return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
+  }
+
+  /** A float whose last 22 bits are those of a whole number: its sum with 1.5 · 2²³. A conversion takes several instructions. */
+  function wholeBits(value: Value): Code {
+    return isWide(value.type)
+      ? op("f32x4.add", of(value), constant(v128Const(magic)))
+      : op("f32.add", of(value), f32Const(magic));
+  }
+
+  /** The same for the nearest whole number: the sum with 1.5 · 2²³ is rounded, with ties to even. */
+  function nearestBits({ type, x, zero, low, high }: Nearest): Code {
+    if (isWide(type)) {
+      const rounded = op("f32x4.add", of(x), constant(v128Const(magic)));
+      const moved = zero === 0 ? rounded : op("f32x4.add", rounded, constant(v128Const(zero)));
+      // `pmax(a, b)` is `a < b ? b : a`, so NaN becomes the least.
+      const above = op("f32x4.pmax", constant(v128Const(magic + low)), moved);
+      return op("f32x4.pmin", constant(v128Const(magic + high)), above);
+    }
+    const rounded = op("f32.add", of(x), f32Const(magic));
+    const steps = local("f32");
+    const moved = localTee(steps, op("f32.add", rounded, f32Const(zero)));
+    const isAbove = op("f32.lt", f32Const(magic + low), localGet(steps));
+    const above = op("select", moved, f32Const(magic + low), isAbove);
+    return op("f32.min", above, f32Const(magic + high));
+  }
+
+  return { store };
 }

@@ -33,7 +33,7 @@ import {
   v128Const,
 } from "./code.js";
 import type { Functions } from "./functions.js";
-import { conversions, integerConstant, integerLoad } from "./integers.js";
+import { conversions, createIntegerStores, integerConstant, integerLoad } from "./integers.js";
 import type { Opcode } from "./opcodes.js";
 import { opcodes } from "./opcodes.js";
 
@@ -62,9 +62,6 @@ export interface ValueOptions {
   readonly relaxed: boolean;
   readonly functions: Functions;
 }
-
-/** Adding it to a float of up to 22 bits leaves its whole part in the last bits. */
-const magic = 1.5 * 2 ** 23;
 
 type Of<Kind extends Value["kind"]> = Extract<Value, { kind: Kind }>;
 
@@ -114,6 +111,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     known.set(key, { local, code });
     return localGet(local);
   }
+
+  const stores = createIntegerStores({ of, local, constant, isWide });
 
   function inScope(print: () => Code): Code {
     scopes.push([]);
@@ -336,59 +335,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     const { base, offset } = inBytes(place, address);
     const bytes = bytesOf(place.element);
     if (value.type in integerLanes) return memory("v128.store", offset, bytes, base, of(value));
-    if (place.element) return storeConverted(place.element, value, base, offset);
+    if (place.element) return stores.store(place.element, value, base, offset);
     return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, bytes, base, of(value));
-  }
-
-  /** Whole numbers as integers. */
-  function storeConverted(element: IntegerElement, value: Value, base: Code, offset: number): Code {
-    const bytes = bytesOf(element);
-    if (element === "i32") {
-      const convert = isWide(value.type) ? "i32x4.trunc_sat_f32x4_s" : "i32.trunc_sat_f32_s";
-      return memory(
-        isWide(value.type) ? "v128.store" : "i32.store",
-        offset,
-        bytes,
-        base,
-        op(convert, of(value)),
-      );
-    }
-    const bits = value.kind === "nearest" ? nearestBits(value) : wholeBits(value);
-    if (!isWide(value.type))
-      return memory(conversions[element].store, offset, bytes, base, op("i32.reinterpret_f32", bits));
-    // The saturation of narrowing changes nothing.
-    const x = local("v128");
-    const narrow = (name: Opcode, code: Code): Code => op(name, localTee(x, code), localGet(x));
-    const halves = narrow("i16x8.narrow_i32x4_s", op("i32x4.sub", bits, constant(v128Const(magic))));
-    const packed =
-      bytes === 2
-        ? halves
-        : narrow(element === "i8" ? "i8x16.narrow_i16x8_s" : "i8x16.narrow_i16x8_u", halves);
-    return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
-  }
-
-  /** A float whose last 22 bits are those of a whole number: its sum with 1.5 · 2²³. A conversion takes several instructions. */
-  function wholeBits(value: Value): Code {
-    return isWide(value.type)
-      ? op("f32x4.add", of(value), constant(v128Const(magic)))
-      : op("f32.add", of(value), f32Const(magic));
-  }
-
-  /** The same for the nearest whole number: the sum with 1.5 · 2²³ is rounded, with ties to even. */
-  function nearestBits({ type, x, zero, low, high }: Of<"nearest">): Code {
-    if (isWide(type)) {
-      const rounded = op("f32x4.add", of(x), constant(v128Const(magic)));
-      const moved = zero === 0 ? rounded : op("f32x4.add", rounded, constant(v128Const(zero)));
-      // `pmax(a, b)` is `a < b ? b : a`, so NaN becomes the least.
-      const above = op("f32x4.pmax", constant(v128Const(magic + low)), moved);
-      return op("f32x4.pmin", constant(v128Const(magic + high)), above);
-    }
-    const rounded = op("f32.add", of(x), f32Const(magic));
-    const steps = local("f32");
-    const moved = localTee(steps, op("f32.add", rounded, f32Const(zero)));
-    const isAbove = op("f32.lt", f32Const(magic + low), localGet(steps));
-    const above = op("select", moved, f32Const(magic + low), isAbove);
-    return op("f32.min", above, f32Const(magic + high));
   }
 
   /** The offset of an instruction is added without wrapping, so it must not be negative. */

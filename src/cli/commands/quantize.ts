@@ -2,29 +2,23 @@
 
 import type { Command } from "commander";
 import type { WriteOptions } from "../actions/quantize.js";
-import { withFitOptions } from "../options/fit.js";
+import { withFitOptions, withTestOptions } from "../options/fit.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import { withQuantizeOption } from "../options/quantize.js";
 import type { Session } from "../session/session.js";
 
 export function addQuantize(root: Command, session: Session): void {
-  withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("quantize")))), {
-    type: "int8",
-  })
-    .description(
-      "make a net of 8-bit integers from a trained model with samples, and write it as a .net file, with its weights in the same folder",
-    )
-    .argument("<model>", modelHelp)
-    .option("-o, --output <dir>", "folder for the files", ".")
-    .option(
-      "--test <path>",
-      "other samples, of the same kinds, on which the outputs before and after are compared",
-    )
-    .option(
-      "--labels <file>",
-      "the classes of the samples of --test, or without it of --calibrate, to measure accuracy before and after: indices from 0 in a .npy or .json file, or in a text with one per line",
-    )
+  withTestOptions(
+    withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("quantize")))), {
+      type: "int8",
+    })
+      .description(
+        "make a net of 8-bit integers from a trained model with samples, and write it as a .net file, with its weights in the same folder",
+      )
+      .argument("<model>", modelHelp)
+      .option("-o, --output <dir>", "folder for the files", "."),
+  )
     .option("--json", "print the report as JSON")
     .action(async (path: string, options: WriteOptions) => {
       const { quantizeModel } = await import("../actions/quantize.js");

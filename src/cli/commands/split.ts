@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { ReportEnding, ReportFile, WriteOptions } from "../actions/split.js";
-import { withFitOptions } from "../options/fit.js";
+import { withFitOptions, withTestOptions } from "../options/fit.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import type { Session } from "../session/session.js";
@@ -13,20 +13,14 @@ import type { Session } from "../session/session.js";
 const reportEndings: readonly ReportEnding[] = [".json", ".html", ".svg"];
 
 export function addSplit(root: Command, session: Session): void {
-  withFitOptions(withPassOptions(withModelOptions(root.command("split"))))
-    .description(
-      "split the convolutions of a trained model with samples, and write it as a .net file, with its weights in the same folder",
-    )
-    .argument("<model>", modelHelp)
-    .option("-o, --output <dir>", "folder for the files", ".")
-    .option(
-      "--test <path>",
-      "other samples, of the same kinds, on which the outputs before and after are compared",
-    )
-    .option(
-      "--labels <file>",
-      "the classes of the samples of --test, or without it of --calibrate, to measure accuracy before and after: indices from 0 in a .npy or .json file, or in a text with one per line",
-    )
+  withTestOptions(
+    withFitOptions(withPassOptions(withModelOptions(root.command("split"))))
+      .description(
+        "split the convolutions of a trained model with samples, and write it as a .net file, with its weights in the same folder",
+      )
+      .argument("<model>", modelHelp)
+      .option("-o, --output <dir>", "folder for the files", "."),
+  )
     .option("--sweep", "also try other limits: the curve of loss against MACs and time")
     .option("--measure", "also measure the times of the layers on this machine, before and after")
     .option(

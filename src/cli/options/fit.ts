@@ -33,3 +33,16 @@ export function withFitOptions(command: Command): Command {
       "start from the beginning, even if an interrupted run of the same command could be continued",
     );
 }
+
+/** Adds the options of samples on which the model is compared before and after. */
+export function withTestOptions(command: Command): Command {
+  return command
+    .option(
+      "--test <path>",
+      "other samples, of the same kinds, on which the outputs before and after are compared",
+    )
+    .option(
+      "--labels <file>",
+      "the classes of the samples of --test, or without it of --calibrate, to measure accuracy before and after: indices from 0 in a .npy or .json file, or in a text with one per line",
+    );
+}

@@ -47,7 +47,7 @@ const unwritten = 85;
 /** Loads and stores that the checker watches. Addresses are in elements, relative to the base of the room. */
 export interface Access {
   load(room: Room, address: number): number;
-  /** Loads so many elements; `isAligned` says that they must begin at a multiple of the lanes. */
+  /** Loads `count` elements; `isAligned` says that they must begin at a multiple of the lanes. */
   loadMany(room: Room, address: number, count: number, isAligned: boolean): number[];
   store(room: Room, address: number, value: number): void;
   storeMany(room: Room, address: number, values: readonly number[], isAligned: boolean): void;

@@ -332,7 +332,7 @@ function zipped(
   return () => zip(a(), b(), f);
 }
 
-/** The sums of so many neighbours. */
+/** The sum of each group of neighbours. */
 function sumsOf(all: readonly number[], neighbours: number): number[] {
   const sums = new Array<number>(all.length / neighbours).fill(0);
   for (const [at, one] of all.entries()) {

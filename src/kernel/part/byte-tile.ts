@@ -166,7 +166,7 @@ function multiplyFours(k: Build, terms: Terms): void {
   }
 }
 
-/** An address so many elements further. */
+/** The address that is some elements further. */
 function further({ base, offset }: Address, elements: number): Address {
   return { ...given({ base }), offset: offset + elements };
 }
