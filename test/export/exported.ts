@@ -5,6 +5,7 @@ import * as ort from "onnxruntime-web";
 import { expect } from "vitest";
 import type { ExportOptions } from "#export/onnx/export-onnx.js";
 import { exportOnnx } from "#export/onnx/export-onnx.js";
+import { exportOpsets } from "#export/onnx/opsets.js";
 import { elementTypes } from "#import/onnx/element-type.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -15,6 +16,9 @@ import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
+
+/** In opset 21, onnxruntime 1.30 may put a QuantizeLinear of another type than its zero point around a move of dequantized values. */
+export const integerOpsets = exportOpsets.filter((opset) => opset < 21);
 
 /** The bytes of a model, checked against what ONNX says of every model. */
 export function exported(module: Module, options: ExportOptions = {}): Uint8Array {

@@ -70,12 +70,16 @@ function dequantized(
   return build.result("Mul", [centred, step], {}, order);
 }
 
-/** A scale for QuantizeLinear and DequantizeLinear: one number, or one for each place along an axis. Undefined if it is neither. */
+/**
+ * A scale for QuantizeLinear and DequantizeLinear: one number, or one for each place along an axis. Undefined if it is neither. A number for each
+ * sample of an open batch is neither, though its type looks like one number.
+ */
 function alongAxis(
   scale: OnnxValue,
   x: OnnxValue,
   build: OnnxBuilder,
 ): { readonly name: string; readonly shape: Shape; readonly axis?: number } | undefined {
+  if (scale.batched) return undefined;
   const lead = x.shape.length - scale.shape.length;
   const long = natural(scale.shape.length).filter((axis) => scale.shape[axis] !== 1);
   const [axis] = long;
