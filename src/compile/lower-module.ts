@@ -22,16 +22,22 @@ export interface LowerOptions {
   readonly verify?: boolean;
 }
 
-/** Errors for what no kernel computes: sums whose zero points no pass has moved out of them. */
+/** Errors for what no kernel of a target computes: sums whose zero points no pass has moved out of them, since it did not run or was for another target. */
 export function kernelErrors({ graph }: Module, target: Target): Diagnostic[] {
   const wrong = [...graph.nodes.values()].filter(
     (node) => hasZeroPoint(node) && !isByteSum(graph, node, target),
   );
   return wrong.map((node) =>
-    error("zero-point", `\`${node.name}\` sums integers with a zero point`, {
-      ...given({ span: node.origin.spans[0] }),
-      help: ["the pass `center-integers` moves zero points out of sums; do not leave it out"],
-    }),
+    error(
+      "zero-point",
+      `\`${node.name}\` sums integers with a zero point, which kernels of ${target.name} do not take`,
+      {
+        ...given({ span: node.origin.spans[0] }),
+        help: [
+          `optimize the module for ${target.name}, with the pass \`center-integers\`: it moves such zero points out of sums`,
+        ],
+      },
+    ),
   );
 }
 

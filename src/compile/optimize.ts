@@ -15,11 +15,12 @@ import { compactWeights } from "#passes/compact-weights.js";
 import { split as splitPass, wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
-import type { OptionKinds } from "#diagnostic/options.js";
+import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aFunction, anObject, aText, expectOptions, listOf, oneOf } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors, warning } from "#diagnostic/diagnostic.js";
-import type { Target } from "#ir/target.js";
+import type { Target, TargetName } from "#ir/target.js";
+import { targetNames } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { verify } from "#ops/verify.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
@@ -38,8 +39,8 @@ import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
 export interface OptimizeOptions extends WinogradOptions {
-  /** The target whose costs passes use; WebAssembly by default. */
-  readonly target?: Target;
+  /** The target that the module is for: passes use its costs, and make what its kernels can compute. WebAssembly by default. */
+  readonly target?: TargetName | Target;
   /** Whether and how convolutions are split; by default they are not. */
   readonly split?: SplitMode;
   /**
@@ -83,7 +84,12 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly onTime?: (pass: string, milliseconds: number, changed: boolean) => void;
 }
 
-const aTarget = anObject("the description of a target", "name", "lanes");
+const described = anObject("the description of a target", "name", "lanes");
+const named = oneOf(targetNames);
+const aTarget: OptionKind = {
+  takes: `${named.takes}, or ${described.takes}`,
+  holds: (value) => named.holds(value) || described.holds(value),
+};
 
 export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   ...winogradKinds,
@@ -172,7 +178,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     onCompact: (report) => void (compact = report),
     onFused: (report) => void (fused = report),
   };
-  const target = options.target ?? targetOf().target;
+  const target = typeof options.target === "object" ? options.target : targetOf(options.target).target;
   const told = toldOfRules(options, selected.value, target);
   if (hasErrors(told)) return { diagnostics: told };
   const context = { target, options: passOptions };

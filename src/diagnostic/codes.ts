@@ -138,6 +138,8 @@ export const codeGroups = {
       "wrong-usage": "Options cannot be combined.",
       "wrong-kernel":
         "A kernel that a dump or a pass made is not possible; its operators are computed in another way.",
+      "zero-point":
+        "A sum of integers has a zero point, which kernels of the target do not take: the pass `center-integers` did not run, or for another target.",
       "wrong-module": "A graph that a program built is not valid.",
       "graph-too-large": "A graph has too many nodes for a picture.",
       "too-large-to-embed": "The weights are too large to be embedded in a module.",
@@ -200,8 +202,6 @@ export const codeGroups = {
   gpu: {
     title: "WebGPU",
     codes: {
-      "zero-point":
-        "A sum of integers has a zero point, which kernels do not take: the pass `center-integers` did not run.",
       "over-limit": "The net exceeds the limits of the devices for which it is compiled.",
       "wrong-limits": "The file of `--limits` has no limits, or some below those that every device has.",
       "no-webgpu": "WebGPU is not available.",
