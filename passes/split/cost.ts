@@ -130,7 +130,7 @@ type Decided = Pick<Schedule, "winograd" | "weightBytes">;
 function decide({ graph, weights }: Module, target: Target, options: WinogradOptions): Decided {
   const fused = fuseGraph(graph, target);
   const winograd = chosenSizes(winogradChoices({ graph: fused, weights }, target, options));
-  return { winograd, weightBytes: weightBytesRead(fused, winograd) };
+  return { winograd, weightBytes: weightBytesRead(fused, target, winograd) };
 }
 
 /** A net of one layer, whose weights are never read. */

@@ -82,9 +82,9 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
         const key = `${source.name} of ${source.weight}`;
         const known = prepared.get(key);
         if (known !== undefined) return { memory: 0, offset: known };
-        const offset = preparedSize;
+        const offset = (preparedSize * 4) / bytesOf(source.element);
         prepared.set(key, offset);
-        preparedSize += Math.ceil(source.elements / target.lanes) * target.lanes;
+        preparedSize += weightWords(source, target.lanes);
         const label = { label: source.name, nodes: [source.weight], macs: 0 };
         setup.push(launchOf(source.name, label, (k) => source.make(k, tile)));
         return { memory: 0, offset };

@@ -76,7 +76,7 @@ export function schedule(module: Module, target: Target): Schedule {
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
     winograd,
-    weightBytes: weightBytesRead(graph, winograd),
+    weightBytes: weightBytesRead(graph, target, winograd),
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node, once }) => ({
       name,

@@ -7,12 +7,13 @@ import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
-import { weightBandwidth } from "#ir/target.js";
-import { elements, isInteger } from "#ir/type.js";
+import { storedBytes, weightBandwidth } from "#ir/target.js";
+import { isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
-import { isByteSum } from "#template/byte-sums.js";
+import { deepestTransform, isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
+import { transformedBytes } from "#template/work.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
 
@@ -85,7 +86,7 @@ export function chooseWinograd(
     const cost = transformed.find(({ size }) => size === fixed.get(node));
     return cost ? sum + cost.bytes - freed : sum;
   }, 0);
-  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph) - taken, open);
+  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph, target) - taken, open);
   return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
     const own = costs.get(node.id);
     if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
@@ -177,8 +178,8 @@ function hindranceOf(
   target: Target,
   nonFinite: ReadonlyMap<NodeId, string>,
 ): string | undefined {
-  if (isByteSum(graph, node, target)) return "products of bytes are faster without transforms";
   const { stride, dilation, groups } = node.attributes;
+  const isOfBytes = isByteSum(graph, node, target);
   if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
   if (groups !== 1) return `it has ${groups} groups`;
@@ -187,15 +188,23 @@ function hindranceOf(
   const source = nonFinite.get(node.inputs[0] ?? -1) ?? nonFinite.get(node.inputs[1] ?? -1);
   if (source !== undefined)
     return `infinities may reach it (from ${source}), and its transforms would make NaN of them`;
-  return nodes.filter((other) => !opOf(other.op).scalar).length > 1
-    ? "it is fused with other stages"
-    : undefined;
+  if (nodes.filter((other) => !opOf(other.op).scalar).length > 1) return "it is fused with other stages";
+  return isOfBytes ? hindranceOfBytes(graph, node, target) : undefined;
+}
+
+/** Registers of transforms hold eight channels of integers. */
+function hindranceOfBytes(graph: Graph, node: NodeOf<"conv2d">, target: Target): string | undefined {
+  if (target.lanes === 1) return "products of bytes are summed without transforms";
+  const [, , depth = 1, columns = 1] = operands(graph, node)[1]?.type.shape ?? [];
+  if (depth % 8 !== 0 || columns % 8 !== 0)
+    return `its channels are ${depth} and ${columns}, where transforms of bytes need multiples of 8`;
+  return depth > deepestTransform ? `four times a sum over ${depth} channels may need more than 32 bits` : undefined;
 }
 
 function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
   const w = operands(graph, node)[1];
-  const own = bytesOfWeights(graph, node);
-  const all = weightBytes(graph);
+  const own = bytesOfWeights(graph, node, target);
+  const all = weightBytes(graph, target);
   const direct = workOf(graph, node, target, { template: "conv2d", winograd: 0 });
   const able = isInteger(node.type.dtype) ? integerSizes : sizes;
   const transformed = able.map((size): WinogradCost => {
@@ -203,10 +212,7 @@ function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
       macs,
       seconds,
       moreWeightBytes = 0,
-    } = workOf(graph, node, target, {
-      template: "winograd",
-      winograd: size,
-    });
+    } = workOf(graph, node, target, { template: "winograd", winograd: size });
     const bytes = own + moreWeightBytes;
     const reading = bytes / weightBandwidth(target, all + moreWeightBytes);
     return { size, bytes, seconds: seconds + reading, computeSeconds: seconds, macs };
@@ -224,21 +230,27 @@ export function chosenSizes(convolutions: readonly ConvolutionChoice[]): Readonl
 }
 
 /** Bytes of weights that a run reads: for Winograd's algorithm, the transformed ones. */
-export function weightBytesRead(graph: Graph, winograd: ReadonlyMap<NodeId, WinogradSize>): number {
-  let bytes = weightBytes(graph);
+export function weightBytesRead(
+  graph: Graph,
+  target: Target,
+  winograd: ReadonlyMap<NodeId, WinogradSize>,
+): number {
+  let bytes = weightBytes(graph, target);
   for (const [id, size] of winograd) {
-    const own = bytesOfWeights(graph, nodeOf(graph, id));
-    bytes += (own * (size + 2) ** 2) / 9 - own;
+    const node = nodeOf(graph, id);
+    const types = operands(graph, node).map(({ type }) => type);
+    bytes += transformedBytes(types, target, size) - bytesOfWeights(graph, node, target);
   }
   return bytes;
 }
 
 /** Bytes of a convolution's weights, not transformed. */
-function bytesOfWeights(graph: Graph, node: Node): number {
-  return 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
+function bytesOfWeights(graph: Graph, node: Node, target: Target): number {
+  const w = operands(graph, node)[1];
+  return w ? storedBytes(w.type, target) : 0;
 }
 
-function weightBytes(graph: Graph): number {
+function weightBytes(graph: Graph, target: Target): number {
   const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
-  return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
+  return constants.reduce((sum, node) => sum + storedBytes(node.type, target), 0);
 }

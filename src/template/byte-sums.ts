@@ -27,6 +27,9 @@ export function isByteSum(graph: Graph, node: Node, { integers }: Pick<Target, "
   return isByte && w?.op === "constant" && w.type.dtype === "i8" && b?.op === "constant";
 }
 
+/** The most input channels of a 3×3 convolution of bytes whose sums have 32 bits even times four, whatever its integers are. */
+export const deepestTransform = Math.floor(2 ** 29 / (9 * 255 * 128));
+
 type Range = readonly [number, number];
 
 /** The range of each value of integers: what `quantize` says, kept by moves; else that of its type. */

@@ -3,6 +3,7 @@
 import type { KernelPlan, Node } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { TensorType } from "#ir/type.js";
+import { storedBytes } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { macsOf } from "#ops/index.js";
 
@@ -74,9 +75,19 @@ export const winogradWork: WorkOf = (stage, inputs, target, { winograd }) => {
   return {
     macs,
     seconds: macs / target.denseMacs + (products * tiles * (depth + columns)) / (target.transforms ?? 1),
-    moreWeightBytes: 4 * products * depth * columns - 4 * elements(w?.shape ?? []),
+    moreWeightBytes: transformedBytes(inputs, target, winograd) - (w ? storedBytes(w, target) : 0),
   };
 };
+
+/** Bytes of the transformed weights of a convolution with operands of these types: those of products of bytes have 16 bits. */
+export function transformedBytes(
+  [x, w]: readonly TensorType[],
+  target: Target,
+  winograd: KernelPlan["winograd"],
+): number {
+  const isOfBytes = target.integers && w?.dtype === "i8" && (x?.dtype === "i8" || x?.dtype === "u8");
+  return ((isOfBytes ? 2 : 4) * elements(w?.shape ?? []) * (winograd + 2) ** 2) / 9;
+}
 
 /** How many tiles cover a result. */
 function tilesOf({ type }: Node, size: number): number {

@@ -134,7 +134,8 @@ export function createExpressions(options: ExpressionOptions): Expressions {
       case "integers":
       case "widen_integers":
       case "shuffle":
-      case "add_integers":
+      case "binary_integers":
+      case "shift_integers":
       case "dot_pairs":
       case "dot_fours":
         return bug("this target has no registers of integers");

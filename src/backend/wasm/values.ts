@@ -160,8 +160,10 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         return op(`i16x8.extend_low_i8x16_${value.signed ? "s" : "u"}`, of(value.x));
       case "shuffle":
         return shuffleIntegers(value);
-      case "add_integers":
-        return op("i32x4.add", of(value.a), of(value.b));
+      case "binary_integers":
+        return op(`${value.type}.${value.fn}`, of(value.a), of(value.b));
+      case "shift_integers":
+        return op("i32x4.shr_s", of(value.x), i32Const(value.bits));
       case "dot_pairs":
         return op("i32x4.dot_i16x8_s", of(value.a), of(value.b));
       case "dot_fours":

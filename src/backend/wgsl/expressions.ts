@@ -199,7 +199,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "integers":
       case "widen_integers":
       case "shuffle":
-      case "add_integers":
+      case "binary_integers":
+      case "shift_integers":
       case "dot_pairs":
       case "dot_fours":
         return bug("this target has no registers of integers");

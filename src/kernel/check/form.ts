@@ -253,8 +253,13 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
         ctx.say(`shuffle [${value.lanes.join(", ")}] of ${value.type}`);
       break;
     }
-    case "add_integers":
-      wantAll("i32x4", value.a, value.b);
+    case "binary_integers":
+      wantAll(value.type, value.a, value.b);
+      break;
+    case "shift_integers":
+      want(value.x, value.type);
+      if (!(Number.isInteger(value.bits) && value.bits > 0 && value.bits < 32))
+        ctx.say(`a shift by ${value.bits} bits`);
       break;
     case "dot_pairs":
       wantAll("i16x8", value.a, value.b);

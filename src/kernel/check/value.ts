@@ -170,7 +170,8 @@ export function numberOf(machine: Machine, value: Value): () => number {
     case "integers":
     case "widen_integers":
     case "shuffle":
-    case "add_integers":
+    case "binary_integers":
+    case "shift_integers":
     case "dot_pairs":
     case "dot_fours":
       return bug(`${machine.kernel.name}: a ${value.kind} is not one number`);
@@ -281,8 +282,15 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
         return value.lanes.map((index) => lane(both, index));
       };
     }
-    case "add_integers":
-      return zipped(of(value.a), of(value.b), (x, y) => (x + y) | 0);
+    case "binary_integers": {
+      const unused = value.type === "i16x8" ? 16 : 0;
+      const sign = value.fn === "add" ? 1 : -1;
+      return zipped(of(value.a), of(value.b), (x, y) => ((x + sign * y) << unused) >> unused);
+    }
+    case "shift_integers": {
+      const x = of(value.x);
+      return () => x().map((one) => one >> value.bits);
+    }
     case "dot_pairs": {
       const products = zipped(of(value.a), of(value.b), (x, y) => x * y);
       return () => sumsOf(products(), 2);

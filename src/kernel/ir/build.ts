@@ -138,7 +138,21 @@ export function shuffle(a: Value, b: Value, lanes: readonly number[]): Value {
   return { kind: "shuffle", type: a.type as IntegerVec, a, b, lanes };
 }
 
-export const addIntegers = (a: Value, b: Value): Value => ({ kind: "add_integers", type: "i32x4", a, b });
+export const addIntegers = (a: Value, b: Value): Value => binaryIntegers("add", a, b);
+
+export const subIntegers = (a: Value, b: Value): Value => binaryIntegers("sub", a, b);
+
+function binaryIntegers(fn: "add" | "sub", a: Value, b: Value): Value {
+  return { kind: "binary_integers", type: a.type === "i16x8" ? "i16x8" : "i32x4", fn, a, b };
+}
+
+/** Integers divided by 2 to the power of `bits`, rounded down. */
+export const shiftIntegers = (x: Value, bits: number): Value => ({
+  kind: "shift_integers",
+  type: "i32x4",
+  x,
+  bits,
+});
 
 export const dotPairs = (a: Value, b: Value): Value => ({ kind: "dot_pairs", type: "i32x4", a, b });
 

@@ -174,7 +174,16 @@ export type Value =
       readonly b: Value;
       readonly lanes: readonly number[];
     }
-  | { readonly kind: "add_integers"; readonly type: "i32x4"; readonly a: Value; readonly b: Value }
+  /** Sums and differences of as many bits as the lanes have; a carry is lost. */
+  | {
+      readonly kind: "binary_integers";
+      readonly type: "i16x8" | "i32x4";
+      readonly fn: "add" | "sub";
+      readonly a: Value;
+      readonly b: Value;
+    }
+  /** Each lane divided by 2 to the power of `bits`, rounded down. */
+  | { readonly kind: "shift_integers"; readonly type: "i32x4"; readonly x: Value; readonly bits: number }
   /** Products of neighbours, added: lane n of the i32x4 is a[2n]·b[2n] + a[2n + 1]·b[2n + 1], for i16x8. */
   | { readonly kind: "dot_pairs"; readonly type: "i32x4"; readonly a: Value; readonly b: Value }
   /** c[n] + Σ a[4n + i]·b[4n + i] for i from 0 to 3, for i8x16; a may be −128 … 127, and b must be 0 … 127. */

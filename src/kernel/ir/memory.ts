@@ -3,7 +3,7 @@
 import { bytesOf } from "#ir/target.js";
 import type { PackedWeight } from "./ir.js";
 
-/** The elements of f32 that a packed weight takes, a multiple of the lanes. */
+/** The elements of f32 that a packed or prepared weight takes, a multiple of the lanes. */
 export function weightWords(
   { elements, element }: Pick<PackedWeight, "elements" | "element">,
   lanes: number,

@@ -130,14 +130,15 @@ function valueText(value: Value): string {
       return callText(`${value.type}_${value.signed ? "s" : "u"}`, value);
     case "shuffle":
       return `${callText("shuffle", value)}.[${value.lanes.join(" ")}]`;
-    case "add_integers":
-      return `${innerText(value.a)} + ${innerText(value.b)}`;
+    case "shift_integers":
+      return `${innerText(value.x)} >> ${value.bits}`;
     case "dot_pairs":
     case "dot_fours":
       return callText(value.kind, value);
     case "unary":
       return callText(value.fn, value);
     case "binary":
+    case "binary_integers":
     case "int":
     case "compare": {
       const operator = operators[value.fn];

@@ -15,6 +15,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "integers":
       return [];
     case "widen_integers":
+    case "shift_integers":
     case "nearest":
     case "unary":
     case "splat":
@@ -30,7 +31,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "compare":
     case "logic":
     case "shuffle":
-    case "add_integers":
+    case "binary_integers":
     case "dot_pairs":
       return [value.a, value.b];
     case "select":
@@ -56,6 +57,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "integers":
       return value;
     case "widen_integers":
+    case "shift_integers":
     case "nearest":
     case "unary":
     case "splat":
@@ -71,7 +73,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "compare":
     case "logic":
     case "shuffle":
-    case "add_integers":
+    case "binary_integers":
     case "dot_pairs":
       return { ...value, a: to(value.a), b: to(value.b) };
     case "select":

@@ -34,9 +34,11 @@ export interface ByteColumns {
   readonly rows: number;
   /** The sums to which products are added: i32, with four places for each four columns. */
   readonly bias?: { readonly place: Place; readonly start: Int };
+  /** Whether `finish` gets integers, four sums at a time, also of columns that do not exist; else it gets f32. */
+  readonly whole?: true;
 }
 
-/** Emits a tile of some rows and columns, and passes its results, as f32, to the product's `finish`. */
+/** Emits a tile of some rows and columns, and passes its results to the product's `finish`. */
 export function emitByteTile(
   k: Build,
   at: {
@@ -50,7 +52,7 @@ export function emitByteTile(
   },
 ): void {
   const { columns, runs, finish } = at.product;
-  const { dots, bias } = columns.bytes ?? bug("a product of other than bytes");
+  const { dots, bias, whole: isWhole } = columns.bytes ?? bug("a product of other than bytes");
   const { width } = at.segment;
   const vecs = Array.from({ length: (at.panels * width) / 4 }, (_, vec) => vec * 4);
   // The first two of four terms of some columns; those of the other two follow after all columns of the panel.
@@ -79,6 +81,10 @@ export function emitByteTile(
         ? addIntegers(sum, loadIntegers("i32x4", bias.place, address(addInt(bias.start, column))))
         : sum;
       const rowAt = addInt(at.row, r);
+      if (isWhole) {
+        finish(whole, at.line, rowAt, column);
+        continue;
+      }
       // Only the last panel may have columns that do not exist.
       const lanes = at.segment.count > 1 ? 4 : Math.min(4, columns.count - at.segment.first - place);
       if (lanes === 4) finish(toFloats(whole), at.line, rowAt, column);

@@ -8,7 +8,7 @@ import type { Shape } from "#ir/type.js";
 import type { Source, View } from "#schedule/schedule.js";
 import type { KernelBuilder } from "../ir/build.js";
 import type { Body } from "../ir/body.js";
-import type { Place } from "../ir/ir.js";
+import type { IntegerElement, Place } from "../ir/ir.js";
 import type { Packing } from "./pack.js";
 import { plainPacking } from "./pack.js";
 import type { Tile } from "./tile.js";
@@ -27,6 +27,8 @@ export interface PreparedRef {
   readonly name: string;
   readonly weight: WeightId;
   readonly elements: number;
+  /** The integers that it holds; f32 if absent. */
+  readonly element?: IntegerElement;
   /** The kernel that writes it. */
   readonly make: (k: Build, tile: Tile) => Body;
 }
@@ -103,7 +105,7 @@ export function preparedParameter(
 ): Place {
   return k.parameter(
     name,
-    { space: "prepared", access, extent: source.elements },
+    { space: "prepared", access, extent: source.elements, ...given({ element: source.element }) },
     { kind: "prepared", ...source },
   );
 }

@@ -5,11 +5,16 @@ import type { WeightId } from "#ir/graph.js";
 import type { WeightStore } from "#ir/weights.js";
 import type { TapPairs } from "./byte-depthwise.js";
 import type { Packing } from "./pack.js";
-import { branchRow } from "./pack.js";
+import { branchRow, plainPacking } from "./pack.js";
 
 /** The next multiple of four. */
 export function roundToFours(count: number): number {
   return Math.ceil(count / 4) * 4;
+}
+
+/** Weights of bytes in the order of the graph. */
+export function plainBytes(elements: number): Packing {
+  return { ...plainPacking(elements), key: "plain bytes", element: "i8" };
 }
 
 /**

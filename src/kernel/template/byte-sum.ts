@@ -48,7 +48,11 @@ export function sumsBytes({ schedule: { graph, target } }: Context, { node }: Su
  */
 export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
   if (dotsOf(c, of) === "pairs" || of.node.op === "depthwise_conv2d") return "i16";
-  const { dtype } = nodeOf(c.schedule.graph, of.node.inputs[0] ?? -1).type;
+  return byteOf(c, of);
+}
+
+function byteOf({ schedule: { graph } }: Context, { node }: Sum): "i8" | "u8" {
+  const { dtype } = nodeOf(graph, node.inputs[0] ?? -1).type;
   return dtype === "i8" || dtype === "u8" ? dtype : bug("a sum of other than bytes");
 }
 
@@ -100,6 +104,16 @@ export function byteColumns(
 function weightOf({ stage }: Sum): WeightId {
   const source = sourceOf(stage, 1);
   return source.kind === "weight" ? source.weight : bug("a sum of bytes has constant weights");
+}
+
+/** What a sum of bytes by transforms needs: the integers of x, and the bias, with a place for each output channel. */
+export function bytesSummed(
+  c: Context,
+  of: Sum,
+): { readonly element: "i8" | "u8"; readonly bias: Place | undefined } {
+  const filters = channels(of.node.type.shape);
+  const order = Array.from({ length: roundToFours(filters) }, (_, at) => (at < filters ? at : undefined));
+  return { element: byteOf(c, of), bias: byteBias(c, of, order) };
 }
 
 /** The filters of a depthwise sum of bytes. */
