@@ -8,7 +8,7 @@ import { nodeOf, operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { storedBytes, weightBandwidth } from "#ir/target.js";
-import { isInteger } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import { deepestTransform, isByteSum } from "#template/byte-sums.js";
@@ -20,7 +20,7 @@ import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.j
 export interface WinogradOptions {
   /** Whether Winograd's algorithm may be used; `false` disables it. */
   readonly winograd?: boolean;
-  /** The most bytes of weights in memory, including the transformed ones, as a multiple of the model's weights; 1 or more. Default: 2. */
+  /** The most bytes of weights in memory, including the transformed ones, as a multiple of the model's weights as f32; 1 or more. Default: 2. */
   readonly winogradMemory?: number;
 }
 
@@ -86,7 +86,10 @@ export function chooseWinograd(
     const cost = transformed.find(({ size }) => size === fixed.get(node));
     return cost ? sum + cost.bytes - freed : sum;
   }, 0);
-  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph, target) - taken, open);
+  const { chosen, room } = chooseWithin(
+    winogradMemory * bytesInFloats(graph) - weightBytes(graph, target) - taken,
+    open,
+  );
   return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
     const own = costs.get(node.id);
     if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
@@ -144,7 +147,7 @@ function whyDirect({ direct, freed, transformed }: Costs, room: number, winograd
   const faster = transformed.filter(({ seconds }) => seconds < direct);
   if (faster.length === 0) return "that is modelled to be faster";
   const fewest = least(faster.map(({ bytes }) => bytes));
-  return `transformed weights take ${bytesText(fewest - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
+  return `transformed weights take ${bytesText(fewest - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights as f32`;
 }
 
 function isThreeByThree(graph: Graph) {
@@ -198,7 +201,9 @@ function hindranceOfBytes(graph: Graph, node: NodeOf<"conv2d">, target: Target):
   const [, , depth = 1, columns = 1] = operands(graph, node)[1]?.type.shape ?? [];
   if (depth % 8 !== 0 || columns % 8 !== 0)
     return `its channels are ${depth} and ${columns}, where transforms of bytes need multiples of 8`;
-  return depth > deepestTransform ? `four times a sum over ${depth} channels may need more than 32 bits` : undefined;
+  return depth > deepestTransform
+    ? `four times a sum over ${depth} channels may need more than 32 bits`
+    : undefined;
 }
 
 function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
@@ -251,6 +256,14 @@ function bytesOfWeights(graph: Graph, node: Node, target: Target): number {
 }
 
 function weightBytes(graph: Graph, target: Target): number {
-  const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
-  return constants.reduce((sum, node) => sum + storedBytes(node.type, target), 0);
+  return constantsOf(graph).reduce((sum, { type }) => sum + storedBytes(type, target), 0);
+}
+
+/** What the limit of memory is a multiple of: transformed integers, too, take less than f32 does without transforms. */
+function bytesInFloats(graph: Graph): number {
+  return constantsOf(graph).reduce((sum, { type }) => sum + 4 * elements(type.shape), 0);
+}
+
+function constantsOf(graph: Graph): Node[] {
+  return [...graph.nodes.values()].filter(({ op }) => op === "constant");
 }

@@ -65,7 +65,7 @@ test("the nets have sums of bytes, in kernels of both forms, fused and alone", (
       if (stages.some(({ node }) => isByteSum(schedule.graph, schedule.graph.nodes.get(node)!, wasmTarget)))
         templates.set(plan.template, (templates.get(plan.template) ?? 0) + 1);
   }
-  const found = ["pointwise", "conv2d", "depthwise_conv2d", "dense", "separable"];
+  const found = ["pointwise", "conv2d", "depthwise_conv2d", "dense", "separable", "winograd"];
   expect([...templates.keys()]).toEqual(expect.arrayContaining(found));
   expect(fours).toBeGreaterThan(0);
 });

@@ -67,7 +67,7 @@ export function withPassOptions(command: Command): Command {
     .addOption(
       new Option(
         "--winograd-memory <ratio>",
-        "largest memory for weights, as a multiple of the memory of the model's weights",
+        "largest memory for weights, as a multiple of the memory of the model's weights as f32",
       )
         .argParser(ratio)
         .default(2),

@@ -120,7 +120,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     const cell = cellOf(room, address);
     const memory = memoryOf(room);
     reportRace(room, memory.write(cell, who));
-    memory.values[cell] = value;
+    memory.values[cell] = room.holdsIntegers ? value : Math.fround(value);
     const filled = room.parameter?.space === "arena" ? arenaOf(room.parameter).filled : undefined;
     if (filled) filled[cell] = 1;
   }

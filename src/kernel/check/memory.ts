@@ -11,7 +11,8 @@ export interface Toucher {
 export type Touch = "blocks" | "items" | undefined;
 
 export interface WatchedMemory {
-  readonly values: Float32Array;
+  /** Floats as f32, and integers of up to 32 bits, which f32 does not hold. */
+  readonly values: Float64Array;
   read(address: number, who: Toucher): Touch;
   write(address: number, who: Toucher): Touch;
   /** Whether the element was written since the last `forget` (in scratch: by this block). */
@@ -38,7 +39,7 @@ export function createMemory(elements: number, perBlock: boolean): WatchedMemory
   }
 
   return {
-    values: new Float32Array(elements).fill(Number.NaN),
+    values: new Float64Array(elements).fill(Number.NaN),
     read(address, who) {
       const block = reader.block[address] ?? nobody;
       const isSameBlock = block === who.block || block === nobody || perBlock;

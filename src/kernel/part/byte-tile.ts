@@ -23,6 +23,8 @@ import type { Address, Place, Register } from "../ir/ir.js";
 import type { Product, Segment } from "./matmul.js";
 import type { Build } from "./operands.js";
 import { roundToFours } from "./pack-bytes.js";
+import type { Ahead } from "./read-ahead.js";
+import { readAhead } from "./read-ahead.js";
 
 /** How products of bytes are added: in pairs, as integers of 16 bits, or in fours, where the processor has an instruction for that. */
 export type Dots = "pairs" | "fours";
@@ -49,6 +51,7 @@ export function emitByteTile(
     readonly line: Int;
     readonly row: Int;
     readonly column: Int;
+    readonly ahead?: Ahead;
   },
 ): void {
   const { columns, runs, finish } = at.product;
@@ -61,16 +64,23 @@ export function emitByteTile(
   const sums: Register[][] = Array.from({ length: at.rows }, (_, r) =>
     vecs.map((_column, v) => k.let(`acc${r}${v}`, integers("i32x4", 0))),
   );
-  const b = k.let("b", i32(addInt(columns.start, mulInt(at.column, columns.depth))));
+  const offset = mulInt(at.column, columns.depth);
+  const b = k.let("b", i32(addInt(columns.start, offset)));
+  const length = roundToFours(runs.length);
+  const ahead = at.ahead && readAhead(k, at.ahead, { columns, segment: at.segment, offset, length, unit: 4 });
   k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
     const { place, start, rowStride } = runs.rows(run, at.line, at.row);
     const a = k.let("a", i32(start));
     const multiply = dots === "pairs" ? multiplyPairs : multiplyFours;
-    k.for("c", roundToFours(runs.length) / 4, () => {
-      const weights = vecs.map((column) => address(b, inPanels(column)));
-      multiply(k, { columns: columns.place, weights, width, place, a, rowStride, sums });
-      k.step(b, width * 4);
-      k.step(a, 4);
+    const rows = ahead?.rows ?? length;
+    k.for("part", length / rows, () => {
+      ahead?.emit();
+      k.for("c", rows / 4, () => {
+        const weights = vecs.map((column) => address(b, inPanels(column)));
+        multiply(k, { columns: columns.place, weights, width, place, a, rowStride, sums });
+        k.step(b, width * 4);
+        k.step(a, 4);
+      });
     });
   });
   for (const [r, row] of sums.entries())

@@ -3,19 +3,7 @@
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
 import type { Int, Loops, Width } from "../ir/build.js";
-import {
-  address,
-  addInt,
-  compare,
-  f32,
-  horizontal,
-  i32,
-  int,
-  load,
-  madd,
-  mulInt,
-  widen,
-} from "../ir/build.js";
+import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "../ir/build.js";
 import type { Place, Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
@@ -23,6 +11,8 @@ import type { Level } from "./sums.js";
 import { productBlock, sumLoops } from "./sums.js";
 import type { ByteColumns } from "./byte-tile.js";
 import { emitByteTile } from "./byte-tile.js";
+import type { Ahead } from "./read-ahead.js";
+import { isStreamed, readAhead } from "./read-ahead.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -160,10 +150,7 @@ export function emitMatmul(k: Build, usual: Tile, product: Product, loops: Loops
     const rest = product.rows - full * tile.rows;
     const tiles = product.lines * full;
     const isReadAhead =
-      tile.ahead !== undefined &&
-      !columns.bytes &&
-      tiles <= tile.ahead.tiles &&
-      isStreamed(segment, columns, tile.ahead.bytes);
+      tile.ahead !== undefined && tiles <= tile.ahead.tiles && isStreamed(segment, columns, tile.ahead.bytes);
     const emit = (
       panel: Int,
       line: Int,
@@ -220,54 +207,6 @@ function panelsOfRest(tile: Tile, rows: number, panels: number): number {
   return even * 2 > most ? even : most;
 }
 
-/** Whether packed columns are so large that they come from memory, or a distant cache, when a tile reads them. */
-function isStreamed({ count, width }: Segment, { depth, step }: Columns, bytes: number): boolean {
-  return step === undefined && count > 1 && 4 * count * width * depth >= bytes;
-}
-
-/** Which of the tiles that read a panel prefetches its part of the next one. */
-interface Ahead {
-  readonly tile: Int;
-  readonly tiles: number;
-}
-
-/** Elements of a cache line, and of a page of memory. */
-const cacheLine = 16;
-const page = 1024;
-
-/**
- * Prefetches what the next tiles read of B, on two levels. After every few steps of a run, a tile reads one element of a cache line of the
- * next panel. The first tile of a panel reads an element of every page of the panel after the next, so that the processor looks up the
- * addresses of these pages at the same time: it prefetches no lines across pages, and in a virtual machine a lookup may take a microsecond.
- * The last panels prefetch the last one.
- *
- * Returns the number of steps between two lines, and a function that emits the read of one. Undefined if a run is too short for that.
- */
-function readAhead(
-  k: Build,
-  { tile, tiles }: Ahead,
-  of: { readonly columns: Columns; readonly segment: Segment; readonly offset: Int; readonly length: number },
-): { readonly steps: number; readonly emit: () => void } | undefined {
-  const { columns, segment, offset } = of;
-  const panel = segment.width * columns.depth;
-  const steps = blockSize(of.length, Math.floor((cacheLine * tiles) / segment.width));
-  if (steps < 4) return undefined;
-  const reads = columns.depth / steps;
-  const stride = Math.floor(panel / (tiles * reads));
-  const last = (segment.first + (segment.count - 1) * segment.width) * columns.depth;
-  const later = (panels: number): Int => int("min", addInt(offset, panels * panel), last);
-  k.guard(compare("lt", tile, 1), () => {
-    const far = k.let("far", i32(addInt(columns.start, later(2))));
-    for (let at = 0; at < panel; at += page) k.prefetch(columns.place, address(far, at));
-  });
-  const next = k.let("next", i32(addInt(columns.start, later(1), mulInt(tile, reads * stride))));
-  const emit = (): void => {
-    k.prefetch(columns.place, address(next));
-    k.step(next, stride);
-  };
-  return { steps, emit };
-}
-
 function emitTile(
   k: Build,
   at: {
@@ -299,7 +238,8 @@ function emitTile(
   const offset = columns.step === undefined ? mulInt(at.column, columns.depth) : at.column;
   const b = k.let("b", i32(addInt(columns.start, offset)));
   const ahead =
-    at.ahead && readAhead(k, at.ahead, { columns, segment: at.segment, offset, length: runs.length });
+    at.ahead &&
+    readAhead(k, at.ahead, { columns, segment: at.segment, offset, length: runs.length, unit: 1 });
   // The rows of the run that the loops are in.
   let a: ReturnType<typeof makeRows> | undefined;
   const multiply = (added: readonly Register[]): void => {
@@ -330,13 +270,13 @@ function emitTile(
     ? [
         {
           name: "part",
-          count: runs.length / ahead.steps,
+          count: runs.length / ahead.rows,
           around: (inner) => {
             ahead.emit();
             inner();
           },
         },
-        { name: "c", count: ahead.steps },
+        { name: "c", count: ahead.rows },
       ]
     : [{ name: "c", count: runs.length / deep }];
   const last = levels.at(-1);

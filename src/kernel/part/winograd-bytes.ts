@@ -5,7 +5,16 @@
 // result. It is exact modulo 2³², so it is exact if 4 times each sum has 32 bits.
 
 import type { WeightId } from "#ir/graph.js";
-import { addIntegers, address, addInt, integers, loadIntegers, mulInt, shuffle, subIntegers } from "../ir/build.js";
+import {
+  addIntegers,
+  address,
+  addInt,
+  integers,
+  loadIntegers,
+  mulInt,
+  shuffle,
+  subIntegers,
+} from "../ir/build.js";
 import type { Int } from "../ir/build.js";
 import type { Value } from "../ir/ir.js";
 import { eachPanel } from "./matmul.js";
@@ -89,11 +98,18 @@ export function transformedBytes(
                 k.store(first.place, address(addInt(mulInt(product, 8), first.start)), value),
               );
               transform(addInt(channel, 1), at, (product, value) => {
-                const one = k.let("one", loadIntegers("i16x8", first.place, address(addInt(mulInt(product, 8), first.start))));
+                const one = k.let(
+                  "one",
+                  loadIntegers("i16x8", first.place, address(addInt(mulInt(product, 8), first.start))),
+                );
                 const other = k.let("other", value);
                 const target = addInt(to, mulInt(product, tap));
                 k.store(u, address(target, 2 * column), shuffle(one, other, [0, 8, 1, 9, 2, 10, 3, 11]));
-                k.store(u, address(target, 2 * column + 8), shuffle(one, other, [4, 12, 5, 13, 6, 14, 7, 15]));
+                k.store(
+                  u,
+                  address(target, 2 * column + 8),
+                  shuffle(one, other, [4, 12, 5, 13, 6, 14, 7, 15]),
+                );
               });
             }
           });

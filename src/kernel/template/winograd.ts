@@ -304,4 +304,3 @@ export function winogradBody(c: Context): Body {
     },
   };
 }
-
