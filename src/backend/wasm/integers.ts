@@ -1,5 +1,6 @@
 // Instructions for integers in memory and in registers.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import { bytesOf } from "#ir/target.js";
 import type { IntegerElement, Value, ValueType } from "#kernel/ir/ir.js";
 import type { Code, ValType } from "./code.js";
@@ -44,6 +45,22 @@ export function integerLoad({
   if (type !== "i16x8" || element === "i16") return "v128.load";
   return element === "u8" ? "v128.load8x8_u" : "v128.load8x8_s";
 }
+
+/** The instruction for two registers of integers. */
+export function integerBinary({ type, fn }: Extract<Value, { kind: "binary_integers" }>): Opcode {
+  const name = `${type}.${fn}`;
+  const found = binaries.find((one) => one === name);
+  return found ?? bug(`there is no ${name}`);
+}
+
+const binaries = [
+  "i8x16.max_s",
+  "i8x16.max_u",
+  "i16x8.add",
+  "i16x8.sub",
+  "i32x4.add",
+  "i32x4.sub",
+] as const satisfies readonly Opcode[];
 
 /** A register with the same integer in all lanes. */
 export function integerConstant({ type, value }: Extract<Value, { kind: "integers" }>): Code {

@@ -95,6 +95,8 @@ export const opcodes = {
   "i16x8.narrow_i32x4_s": simd(133),
   "i16x8.extend_low_i8x16_s": simd(135),
   "i16x8.extend_low_i8x16_u": simd(137),
+  "i8x16.max_s": simd(120),
+  "i8x16.max_u": simd(121),
   "i16x8.add": simd(142),
   "i16x8.sub": simd(145),
   "i32x4.extend_low_i16x8_s": simd(167),

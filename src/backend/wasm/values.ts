@@ -33,7 +33,7 @@ import {
   v128Const,
 } from "./code.js";
 import type { Functions } from "./functions.js";
-import { conversions, createIntegerStores, integerConstant, integerLoad } from "./integers.js";
+import { conversions, createIntegerStores, integerBinary, integerConstant, integerLoad } from "./integers.js";
 import type { Opcode } from "./opcodes.js";
 import { opcodes } from "./opcodes.js";
 
@@ -161,7 +161,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "shuffle":
         return shuffleIntegers(value);
       case "binary_integers":
-        return op(`${value.type}.${value.fn}`, of(value.a), of(value.b));
+        return op(integerBinary(value), of(value.a), of(value.b));
       case "shift_integers":
         return op("i32x4.shr_s", of(value.x), i32Const(value.bits));
       case "dot_pairs":

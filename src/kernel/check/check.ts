@@ -28,7 +28,11 @@ export function checkProgram(
 ): CheckedProgram {
   const findings = new Set<string>();
   const say = (finding: string) => findings.add(finding);
-  const cellBytes = cellBytesOf(program.kernels);
+  const cellBytes = cellBytesOf([
+    ...program.kernels.flatMap(({ parameters }) => parameters),
+    ...program.inputs,
+    ...program.outputs,
+  ]);
   const cells = (words: number): number => (words * 4) / cellBytes;
   const arenas = program.arenas.map(({ elements }) => ({
     memory: createMemory(cells(elements), false),
@@ -97,7 +101,7 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   const form = checkForm(kernel, lanes);
   if (form.length > 0) return form;
   const findings = new Set<string>();
-  const cellBytes = cellBytesOf([kernel]);
+  const cellBytes = cellBytesOf(kernel.parameters);
   const cells = (words: number): number => (words * 4) / cellBytes;
   const sizes = { arena: 0, weights: 0, prepared: 0, table: 0 };
   const bases = new Map<string, number>();
@@ -131,12 +135,9 @@ function sampleValues(count: number, element?: IntegerElement): Float32Array {
   return Float32Array.from({ length: count }, (_, index) => ((index * 37) % 64) / 64 - 0.4921875);
 }
 
-/** Bytes of a cell of memory for some kernels: see `Surroundings`. */
-function cellBytesOf(kernels: readonly Kernel[]): 1 | 4 {
-  const isPlain = kernels.every(({ parameters }) =>
-    parameters.every(({ element }) => element === undefined || element === "i32"),
-  );
-  return isPlain ? 4 : 1;
+/** Bytes of a cell of memory that holds such elements: see `Surroundings`. */
+function cellBytesOf(places: readonly { readonly element?: IntegerElement }[]): 1 | 4 {
+  return places.every(({ element }) => bytesOf(element) === 4) ? 4 : 1;
 }
 
 /** The cells of the elements of a port. */

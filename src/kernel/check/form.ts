@@ -255,6 +255,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     }
     case "binary_integers":
       wantAll(value.type, value.a, value.b);
+      if (value.fn.startsWith("max") !== (value.type === "i8x16")) ctx.say(`${value.fn} of ${value.type}`);
       break;
     case "shift_integers":
       want(value.x, value.type);

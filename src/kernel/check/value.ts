@@ -284,6 +284,7 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     }
     case "binary_integers": {
       const unused = value.type === "i16x8" ? 16 : 0;
+      if (value.fn === "max_s" || value.fn === "max_u") return zipped(of(value.a), of(value.b), Math.max);
       const sign = value.fn === "add" ? 1 : -1;
       return zipped(of(value.a), of(value.b), (x, y) => ((x + sign * y) << unused) >> unused);
     }

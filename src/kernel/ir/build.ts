@@ -52,12 +52,12 @@ export function address(base: Int, offset = 0): Address {
 /** One element, or as many as the target has lanes. */
 export type Width = "f32" | "vec";
 
-export const load = (place: Place, at: Address, width: Width = "f32"): Value => ({
-  kind: "load",
-  type: width,
-  place,
-  address: at,
-});
+/** What a kernel moves at once: as `Width`, or 16 bytes, which have no alignment. */
+export type Moved = Width | "i8x16";
+
+export const load = (place: Place, at: Address, width: Moved = "f32"): Value =>
+  width === "i8x16" ? loadIntegers(width, place, at) : { kind: "load", type: width, place, address: at };
+
 export const loadInt = (place: Place, at: Address): Value => ({
   kind: "load_i32",
   type: "i32",
@@ -65,8 +65,9 @@ export const loadInt = (place: Place, at: Address): Value => ({
   address: at,
 });
 
-/** The value in every lane, if the width is vec and the value is not yet. */
-export function widen(x: Value, width: Width): Value {
+/** The value in every lane, if the width is vec and the value is not yet; a constant as 16 bytes. */
+export function widen(x: Value, width: Moved): Value {
+  if (width === "i8x16") return x.kind === "const" ? integers(width, x.value) : bug("no constant of bytes");
   return width === "vec" && x.type !== "vec" ? { kind: "splat", type: "vec", x } : x;
 }
 
@@ -142,8 +143,12 @@ export const addIntegers = (a: Value, b: Value): Value => binaryIntegers("add", 
 
 export const subIntegers = (a: Value, b: Value): Value => binaryIntegers("sub", a, b);
 
-function binaryIntegers(fn: "add" | "sub", a: Value, b: Value): Value {
-  return { kind: "binary_integers", type: a.type === "i16x8" ? "i16x8" : "i32x4", fn, a, b };
+/** The greater bytes of two registers. */
+export const maxBytes = (a: Value, b: Value, signed: boolean): Value =>
+  binaryIntegers(signed ? "max_s" : "max_u", a, b);
+
+function binaryIntegers(fn: Extract<Value, { kind: "binary_integers" }>["fn"], a: Value, b: Value): Value {
+  return { kind: "binary_integers", type: a.type as IntegerVec, fn, a, b };
 }
 
 /** Integers divided by 2 to the power of `bits`, rounded down. */
@@ -354,6 +359,23 @@ export class KernelBuilder<S> {
     this.for(`${name}Vec`, groups, (index) => body(this.letInt(name, int("mul", index, this.lanes)), "vec"));
     const done = groups * this.lanes;
     this.for(name, count - done, (index) => body(int("add", index, done), "f32"));
+  }
+
+  /**
+   * A loop over the channels of a last-axis vector that are only moved: those of bytes first 16 at a time, whatever their alignment, then the
+   * rest as in `channels`.
+   */
+  moves(
+    name: string,
+    count: number,
+    of: { readonly wide: boolean; readonly bytes: boolean },
+    body: (channel: Int, width: Moved) => void,
+  ): void {
+    const many = of.bytes ? Math.floor(count / 16) : 0;
+    this.for(`${name}Many`, many, (index) => body(this.letInt(name, int("mul", index, 16)), "i8x16"));
+    this.channels(name, count - 16 * many, of.wide, (channel, width) =>
+      body(int("add", channel, 16 * many), width),
+    );
   }
 
   /** The next multiple of the lanes. */

@@ -174,11 +174,11 @@ export type Value =
       readonly b: Value;
       readonly lanes: readonly number[];
     }
-  /** Sums and differences of as many bits as the lanes have; a carry is lost. */
+  /** Sums and differences of as many bits as the lanes have, where a carry is lost; the greater of two bytes, with a sign or without. */
   | {
       readonly kind: "binary_integers";
-      readonly type: "i16x8" | "i32x4";
-      readonly fn: "add" | "sub";
+      readonly type: IntegerVec;
+      readonly fn: "add" | "sub" | "max_s" | "max_u";
       readonly a: Value;
       readonly b: Value;
     }

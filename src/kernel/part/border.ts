@@ -1,6 +1,6 @@
 // Windows that read the input in place, border included: each tap tests whether it is inside.
 
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
 import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
@@ -45,7 +45,7 @@ export function tapAt(k: Build, border: Border, stripRow: Int, stripColumn: Int)
 }
 
 /** The value of a tap in some channels: the input, after the steps before the window, or the fill of the border. */
-export function loadTap(border: Border, tap: Tap, channel: Int, width: Width): Value {
+export function loadTap(border: Border, tap: Tap, channel: Int, width: Moved): Value {
   const read = load(border.x.place, address(addInt(tap.start, channel)), width);
   const value = border.prologue ? border.prologue.apply(read, { pixel: tap.pixel, channel }) : read;
   const otherwise = widen(f32(border.fill), width);

@@ -2,7 +2,7 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
 import { address, addInt, int, load, mulInt } from "../ir/build.js";
 import type { Body } from "../ir/body.js";
 import type { Value } from "../ir/ir.js";
@@ -17,15 +17,23 @@ import { largeBlockSize } from "./tile.js";
 /** What a mapping kernel computes. */
 export interface Mapping {
   /** The element of the result at an index, or the vec of elements from there on. */
-  readonly element: (index: readonly Int[], pixel: Int, width: Width) => Value;
+  readonly element: (index: readonly Int[], pixel: Int, width: Moved) => Value;
   /** Whether `element` can return vecs. */
   readonly wide: boolean;
+  /** Whether it can return 16 bytes that are stored as they are. */
+  readonly bytes?: boolean;
   /** Stores the element, if it does not go to its own place in y. */
   readonly store?: (value: Value, index: readonly Int[]) => void;
 }
 
 /** Writes one element of a result, or a vec of them. */
-type Write = (pixel: Int, lead: readonly Int[], channel: Int, width: Width) => void;
+type Write = (pixel: Int, lead: readonly Int[], channel: Int, width: Moved) => void;
+
+/** What is written at once. */
+interface Widths {
+  readonly wide: boolean;
+  readonly bytes: boolean;
+}
 
 /** One value per element of the result. */
 export function mapBody(c: Emitter, y: Operand, epilogue: Steps, mapping: Mapping): Body {
@@ -35,16 +43,17 @@ export function mapBody(c: Emitter, y: Operand, epilogue: Steps, mapping: Mappin
     if (mapping.store) mapping.store(value, index);
     else storeResult(c.k, y, value, { pixel, channel, index }, epilogue);
   };
-  return maps[c.form](c, y, mapping.wide && y.wide && epilogue.wide, write);
+  const { wide, bytes = false } = mapping;
+  return maps[c.form](c, y, { wide: wide && y.wide && epilogue.wide, bytes }, write);
 }
 
-const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write: Write) => Body>> = {
+const maps: Readonly<Record<Form, (c: Emitter, y: Operand, widths: Widths, write: Write) => Body>> = {
   /** Blocks are runs of last-axis vectors; the indices of the axes before are computed once per vector. */
-  cpu: (c, y, wide, write) => {
+  cpu: (c, y, widths, write) => {
     const { k, tile } = c;
     // Computing the index of a short vector costs too much, so it is computed once for a row of them.
     const row = channels(y.shape) < shortVector && y.shape.length > 2 ? (y.shape.at(-2) ?? 1) : 1;
-    if (row > 1) return rowsBody(c, y, row, wide, write);
+    if (row > 1) return rowsBody(c, y, row, widths, write);
     const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
     return {
       blocks: vectors(y.shape) / size,
@@ -53,12 +62,12 @@ const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write:
         k.items(["i"], [size], (i = 0) => {
           const pixel = k.letInt("pixel", addInt(first, i));
           const lead = leadingIndex(k, y.shape, pixel);
-          k.channels("c", channels(y.shape), wide, (channel, width) => write(pixel, lead, channel, width));
+          k.moves("c", channels(y.shape), widths, (channel, width) => write(pixel, lead, channel, width));
         });
       },
     };
   },
-  gpu: ({ k }, y, wide, write) => {
+  gpu: ({ k }, y, { wide }, write) => {
     const work = { depth: channels(y.shape), wide, pixels: vectors(y.shape) };
     return {
       blocks: teamBlocks(k, vectorItems(k, work.pixels, work.depth, wide)),
@@ -74,7 +83,7 @@ const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write:
 const shortVector = 8;
 
 /** Blocks of rows, which are the vectors along the last axis but one. */
-function rowsBody({ k, tile }: Emitter, y: Operand, row: number, wide: boolean, write: Write): Body {
+function rowsBody({ k, tile }: Emitter, y: Operand, row: number, widths: Widths, write: Write): Body {
   const rows = vectors(y.shape) / row;
   const size = largeBlockSize(rows, Math.max(1, Math.floor(tile.blockVectors / row)));
   return {
@@ -86,7 +95,7 @@ function rowsBody({ k, tile }: Emitter, y: Operand, row: number, wide: boolean, 
         const lead = leadingIndex(k, y.shape.slice(0, -1), at);
         k.for("j", row, (j) => {
           const pixel = k.letInt("pixel", addInt(mulInt(at, row), j));
-          k.channels("c", channels(y.shape), wide, (channel, width) =>
+          k.moves("c", channels(y.shape), widths, (channel, width) =>
             write(pixel, [...lead, j], channel, width),
           );
         });
@@ -110,23 +119,23 @@ export function leadingIndex(k: Build, shape: Shape, pixel: Int): Int[] {
 }
 
 /** The element at an index, or the vec from there on. */
-export function loadAt(x: Operand, index: readonly Int[], width: Width = "f32"): Value {
+export function loadAt(x: Operand, index: readonly Int[], width: Moved = "f32"): Value {
   const strides = stridesOf(x.shape, x.stride);
   return load(x.place, address(addInt(...index.map((at, axis) => mulInt(at, strides[axis] ?? 0)))), width);
 }
 
 /** Computes what all channels of a pixel share, and returns a function that writes some of them. */
-export type PixelWriter = (pixel: Int) => (channel: Int, width: Width) => void;
+export type PixelWriter = (pixel: Int) => (channel: Int, width: Moved) => void;
 
-/** A result that is made pixel by pixel. `wide` says that channels may be written as vecs. */
-export function pixelBody(c: Emitter, y: Operand, wide: boolean, writer: PixelWriter): Body {
-  return pixelMaps[c.form](c, y, wide, writer);
+/** A result that is made pixel by pixel. `widths` says what of its channels may be written at once. */
+export function pixelBody(c: Emitter, y: Operand, widths: Widths, writer: PixelWriter): Body {
+  return pixelMaps[c.form](c, y, widths, writer);
 }
 
 const pixelMaps: Readonly<
-  Record<Form, (c: Emitter, y: Operand, wide: boolean, writer: PixelWriter) => Body>
+  Record<Form, (c: Emitter, y: Operand, widths: Widths, writer: PixelWriter) => Body>
 > = {
-  cpu: ({ k, tile }, y, wide, writer) => {
+  cpu: ({ k, tile }, y, widths, writer) => {
     const pixels = vectors(y.shape);
     const size = largeBlockSize(pixels, tile.blockVectors);
     return {
@@ -135,12 +144,12 @@ const pixelMaps: Readonly<
         const first = k.letInt("first", mulInt(block, size));
         k.items(["i"], [size], (i = 0) => {
           const write = writer(k.letInt("pixel", addInt(first, i)));
-          k.channels("c", channels(y.shape), wide, write);
+          k.moves("c", channels(y.shape), widths, write);
         });
       },
     };
   },
-  gpu: ({ k }, y, wide, writer) => {
+  gpu: ({ k }, y, { wide }, writer) => {
     const work = { depth: channels(y.shape), wide, pixels: vectors(y.shape) };
     return {
       blocks: teamBlocks(k, vectorItems(k, work.pixels, work.depth, wide)),

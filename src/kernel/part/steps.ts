@@ -160,6 +160,7 @@ export function eachLane(
 
 /**
  * Stores one element, or one vec, of a result after its epilogue; lane by lane, if the result or the epilogue's operands are not aligned.
+ * Sixteen bytes are stored as they are: see `movesBytes`.
  */
 export function storeResult(k: Build, y: Operand, value: Value, at: Position, epilogue: Steps): void {
   const store = (one: Value, position: Position): void =>
@@ -168,6 +169,8 @@ export function storeResult(k: Build, y: Operand, value: Value, at: Position, ep
       address(addInt(mulInt(position.pixel, y.stride), position.channel)),
       epilogue.apply(one, position),
     );
-  if (y.wide && epilogue.wide) store(value, at);
+  if (value.type === "i8x16")
+    k.store(y.place, address(addInt(mulInt(at.pixel, y.stride), at.channel)), value);
+  else if (y.wide && epilogue.wide) store(value, at);
   else eachLane(k, value, at, store);
 }

@@ -2,7 +2,7 @@
 
 import type { Border } from "./border.js";
 import { loadTap, tapAt } from "./border.js";
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
 import { address, addInt, i32, load, mulInt } from "../ir/build.js";
 import type { Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
@@ -45,7 +45,7 @@ export type Taps = (
 ) => void;
 
 /** The taps of some pixels in one output row, from the given channels. */
-export type TapsOf = (channel: Int, size: Width) => Taps;
+export type TapsOf = (channel: Int, size: Moved) => Taps;
 
 /** Which pixels: a row of the strip's output, the first column, and the number of columns. */
 export interface Pixels {

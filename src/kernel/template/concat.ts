@@ -5,14 +5,14 @@ import type { Shape } from "#ir/type.js";
 import { channels, elements } from "#ir/type.js";
 import { axisOf } from "#ops/reduce.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
 import { address, addInt, int, load, mulInt } from "../ir/build.js";
 import type { Operand } from "../part/operands.js";
 import { reads, writes } from "../part/operands.js";
 import { eachVectorOfGrid, flatItems, teamBlocks, vectorItems } from "../part/team.js";
 import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
-import { stageOf } from "./context.js";
+import { movesBytes, stageOf } from "./context.js";
 
 /** An operand and its place in the result. */
 interface Part {
@@ -20,12 +20,13 @@ interface Part {
   /** The number of its vectors for each index of the axes before the axis of the concat. */
   readonly inner: number;
   readonly depth: number;
-  /** Whether it can be copied as vecs. */
+  /** Whether it can be copied as vecs, and 16 bytes at a time. */
   readonly wide: boolean;
+  readonly bytes: boolean;
   /** Whether no other part has elements in its vecs. */
   readonly alone: boolean;
   /** Copies some channels of one of the vectors. */
-  readonly copy: (outer: Int, vector: Int, channel: Int, width: Width) => void;
+  readonly copy: (outer: Int, vector: Int, channel: Int, width: Moved) => void;
 }
 
 interface Concat {
@@ -56,6 +57,7 @@ function concatOf(c: Context): Concat {
       inner,
       depth,
       wide: x.wide && y.wide && isAligned,
+      bytes: movesBytes(c, { x, y }),
       alone: !isLast || (isAligned && (depth % k.lanes === 0 || at === types.length - 1)),
       copy: (outer, vector, channel, width) => {
         const from = addInt(mulInt(addInt(mulInt(outer, inner), vector), x.stride), channel);
@@ -78,10 +80,10 @@ export function concatByBlocks(c: Context): Body {
     blocks: outer / size,
     write: (block) => {
       const first = k.letInt("first", mulInt(block, size));
-      for (const { inner, depth, wide, copy } of parts)
+      for (const { inner, depth, copy, ...widths } of parts)
         k.items(["o", "v"], [size, inner], (o = 0, v = 0) => {
           const at = k.letInt("at", addInt(first, o));
-          k.channels("c", depth, wide, (channel, width) => copy(at, v, channel, width));
+          k.moves("c", depth, widths, (channel, width) => copy(at, v, channel, width));
         });
     },
   };

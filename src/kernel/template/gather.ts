@@ -8,12 +8,13 @@ import { stridesOf } from "../part/operands.js";
 import { placeReader } from "../part/places.js";
 import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
-import { epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+import { epilogueOf, movesBytes, portsOf, sourceOf, stageOf } from "./context.js";
 
 /** The axis is counted from the end. */
 export function gatherBody(c: Context): Body {
   const { k, schedule } = c;
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const { node, stage } = stageOf(c, 0, "gather");
   const epilogue = epilogueOf(c, stage);
   const { attributes } = node;
@@ -35,7 +36,8 @@ export function gatherBody(c: Context): Body {
       wide: false,
       element: (index) => load(x.place, address(found(index))),
     });
-  return pixelBody(c, y, x.wide && y.wide && epilogue.wide, (pixel) => {
+  const wide = x.wide && y.wide && epilogue.wide;
+  return pixelBody(c, y, { wide, bytes: movesBytes(c, ports) }, (pixel) => {
     const index = leadingIndex(k, y.shape, pixel);
     const from = k.letInt("from", addInt(found(index), at(index.slice(inner), strides.slice(axis + 1))));
     return (channel, width) =>

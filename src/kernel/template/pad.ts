@@ -6,20 +6,22 @@ import type { Int } from "../ir/build.js";
 import { addInt, both, compare, f32, int, widen } from "../ir/build.js";
 import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
-import { epilogueOf, portsOf, stageOf } from "./context.js";
+import { epilogueOf, movesBytes, portsOf, stageOf } from "./context.js";
 
 /** Elements outside x are a constant, the nearest element, or reflected at the edge. */
 export function padBody(c: Context): Body {
   const { k } = c;
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const { node, stage } = stageOf(c, 0, "pad");
   const epilogue = epilogueOf(c, stage);
   const { attributes: pad } = node;
-  const wide = x.wide && channels(x.shape) === channels(y.shape);
+  const isRun = channels(x.shape) === channels(y.shape);
   const isPadded = (axis: number): boolean => (x.shape[axis] ?? 1) !== (y.shape[axis] ?? 1);
   const lastOf = (axis: number): number => (x.shape[axis] ?? 1) - 1;
   return mapBody(c, y, epilogue, {
-    wide,
+    wide: x.wide && isRun,
+    bytes: isRun && movesBytes(c, ports),
     element: (index, _pixel, width) => {
       const places = index.map((at, axis) => addInt(at, -(pad.before[axis] ?? 0)));
       if (pad.mode !== "constant") {

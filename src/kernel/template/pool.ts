@@ -3,8 +3,8 @@
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
-import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
+import { addInt, binary, both, compare, f32, i32, int, maxBytes, mulInt, widen } from "../ir/build.js";
 import type { Value } from "../ir/ir.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
@@ -14,20 +14,22 @@ import type { Taps } from "../part/taps.js";
 import { tapsOf } from "../part/taps.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import type { Context, Ports } from "./context.js";
-import { epilogueOf, numbers, portsOf, stageOf, rowsOf } from "./context.js";
+import { epilogueOf, movesBytes, numbers, portsOf, stageOf, rowsOf } from "./context.js";
 
 interface PoolSpec extends WindowSpec {
   readonly kind: "max" | "avg";
   readonly countPadding: boolean;
 }
 
-/** What both forms use. Padding is −∞ for a maximum and 0 for a mean. */
+/** What both forms use. Padding is −∞ for a maximum, or the least byte, and 0 for a mean. */
 interface Pool extends Ports {
   readonly pool: PoolSpec;
   readonly fill: number;
   readonly epilogue: Steps;
   /** The result of a window, from its taps and the number of taps that count. */
-  readonly fold: (taps: Taps, count: Value | undefined, size: Width) => Value;
+  readonly fold: (taps: Taps, count: Value | undefined, size: Moved) => Value;
+  /** Whether it compares bytes as such. */
+  readonly bytes: boolean;
   readonly countAt: (row: Int, column: Int) => Value | undefined;
 }
 
@@ -45,17 +47,24 @@ function poolOf(c: Context): Pool {
     kind: isMax ? "max" : "avg",
     countPadding: node.op === "avg_pool" && node.attributes.count_include_pad,
   };
-  const fill = isMax ? Number.NEGATIVE_INFINITY : 0;
+  const bytes = isMax && movesBytes(c, ports);
+  const signed = ports.x.place.element === "i8";
+  const least = bytes ? (signed ? -128 : 0) : Number.NEGATIVE_INFINITY;
+  const fill = isMax ? least : 0;
   return {
     ...ports,
     pool,
+    bytes,
     fill,
     epilogue: epilogueOf(c, stage),
     fold: (taps, count, size) => {
       const result = k.let("v", widen(f32(fill), size));
       // A maximum has no rounding errors.
       taps(isMax ? [] : [result], (_tap, [input], [sum = result]) => {
-        if (input) k.set(sum, binary(isMax ? "max" : "add", sum, input));
+        if (!input) return;
+        const added =
+          size === "i8x16" ? maxBytes(sum, input, signed) : binary(isMax ? "max" : "add", sum, input);
+        k.set(sum, added);
       });
       return count ? binary("div", result, count) : result;
     },
@@ -67,8 +76,9 @@ function poolOf(c: Context): Pool {
 /** A block computes a few output rows. */
 export function poolByRows(c: Context): Body {
   const { k, tile } = c;
-  const { x, y, prologue, pool, fill, epilogue, fold, countAt } = poolOf(c);
+  const { x, y, prologue, pool, bytes, fill, epilogue, fold, countAt } = poolOf(c);
   const [samples = 1, height = 1, width = 1] = y.shape;
+  const element = bytes ? x.place.element : undefined;
   const rows = rowsOf(c) ?? stripRows(tile, pool, height, x.shape);
   const blocks = rowBlocks(k, rows, { samples, height });
   return {
@@ -79,14 +89,14 @@ export function poolByRows(c: Context): Body {
         fill,
         aligned: true,
         limit: tile.scratch,
-        ...given({ prologue }),
+        ...given({ prologue, element }),
       });
       k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) =>
         within(oy, () => {
           const taps = tapsOf(k, strip, pool, { row: oy, column: ox, count: 1 });
           const count = countAt(addInt(first.row, oy), ox);
           const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
-          k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
+          k.moves("c", channels(x.shape), { wide: strip.wide, bytes }, (channel, size) => {
             const final = fold(taps(channel, size), count, size);
             storeResult(k, y, final, { pixel, channel }, epilogue);
           });

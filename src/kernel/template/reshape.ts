@@ -5,17 +5,19 @@ import type { Body } from "../ir/body.js";
 import { address, addInt, int, load, mulInt } from "../ir/build.js";
 import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
-import { epilogueOf, portsOf, stageOf } from "./context.js";
+import { epilogueOf, movesBytes, portsOf, stageOf } from "./context.js";
 
 /** Reads x in reading order into a result of another shape. */
 export function reshapeBody(c: Context): Body {
   const { k } = c;
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const epilogue = epilogueOf(c, stageOf(c, 0, "reshape").stage);
   const depth = channels(x.shape);
   const isSame = depth === channels(y.shape);
   return mapBody(c, y, epilogue, {
     wide: x.wide && isSame,
+    bytes: isSame && movesBytes(c, ports),
     element: (index, pixel, width) => {
       const channel = index.at(-1) ?? 0;
       if (isSame) return load(x.place, address(addInt(mulInt(pixel, x.stride), channel)), width);
@@ -29,11 +31,14 @@ export function reshapeBody(c: Context): Body {
 
 /** `y[index] = x[permuted index]`. */
 export function transposeBody(c: Context): Body {
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const { node, stage } = stageOf(c, 0, "transpose");
   const { perm } = node.attributes;
+  const isRun = perm.at(-1) === perm.length - 1;
   return mapBody(c, y, epilogueOf(c, stage), {
-    wide: x.wide && perm.at(-1) === perm.length - 1,
+    wide: x.wide && isRun,
+    bytes: isRun && movesBytes(c, ports),
     element: (index, _pixel, width) =>
       loadAt(
         x,
@@ -45,11 +50,14 @@ export function transposeBody(c: Context): Body {
 
 /** `y[index] = x[begin + index · stride]`. */
 export function sliceBody(c: Context): Body {
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const { node, stage } = stageOf(c, 0, "slice");
   const { begin, stride } = node.attributes;
+  const isRun = (stride.at(-1) ?? 1) === 1;
   return mapBody(c, y, epilogueOf(c, stage), {
-    wide: x.wide && (stride.at(-1) ?? 1) === 1 && (begin.at(-1) ?? 0) % c.k.lanes === 0,
+    wide: x.wide && isRun && (begin.at(-1) ?? 0) % c.k.lanes === 0,
+    bytes: isRun && movesBytes(c, ports),
     element: (index, _pixel, width) =>
       loadAt(
         x,

@@ -3,19 +3,20 @@
 import type { ResizeTap } from "#ops/resize.js";
 import { resizeTaps } from "#ops/resize.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Moved } from "../ir/build.js";
 import { address, addInt, binary, f32, int, load, loadInt, madd, mulInt } from "../ir/build.js";
 import type { Value } from "../ir/ir.js";
 import { pixelBody } from "../part/map.js";
 import { tableParameter } from "../part/operands.js";
 import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
-import { epilogueOf, portsOf, stageOf } from "./context.js";
+import { epilogueOf, movesBytes, portsOf, stageOf } from "./context.js";
 
 /** Nearest or bilinear resizing. Tables hold the neighbours of each row and column, with weights in integer multiples of 2⁻²⁴. */
 export function resizeBody(c: Context): Body {
   const { k } = c;
-  const { x, y } = portsOf(c);
+  const ports = portsOf(c);
+  const { x, y } = ports;
   const { node, stage } = stageOf(c, 0, "resize");
   const epilogue = epilogueOf(c, stage);
   const { size, method } = node.attributes;
@@ -34,7 +35,7 @@ export function resizeBody(c: Context): Body {
   const [, newHeight = 1, newWidth = 1] = y.shape;
   const wide = x.wide && y.wide && epilogue.wide;
   /** Reads the neighbours of a pixel; they and their weights are the same for all its channels. */
-  const pixelWriter = (pixel: Int): ((channel: Int, lanes: Width) => void) => {
+  const pixelWriter = (pixel: Int): ((channel: Int, lanes: Moved) => void) => {
     const column = k.letInt("column", int("rem", pixel, newWidth));
     const line = k.letInt("line", int("div", pixel, newWidth));
     const row = k.letInt("row", int("rem", line, newHeight));
@@ -64,7 +65,7 @@ export function resizeBody(c: Context): Body {
       storeResult(k, y, value, { pixel, channel }, epilogue);
     };
   };
-  return pixelBody(c, y, wide, pixelWriter);
+  return pixelBody(c, y, { wide, bytes: !taps.bilinear && movesBytes(c, ports) }, pixelWriter);
 }
 
 /** Weights are integer multiples of 2⁻²⁴ in the table: as fine as f32 in [½, 1), and exact as i32. */
