@@ -22,6 +22,7 @@ const parts = {
     "wgsl/subgroups",
     "wgsl/error",
   ],
+  words: ["wgsl/words"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;

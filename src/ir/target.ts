@@ -1,7 +1,7 @@
 // The description of a target for passes and the scheduler: plain data, which the back ends define.
 
-import type { DType, TensorType } from "./type.js";
-import { elements } from "./type.js";
+import type { TensorType } from "./type.js";
+import { channels, elements } from "./type.js";
 
 /** A cache, or main memory. */
 interface MemoryLevel {
@@ -62,6 +62,11 @@ export interface Target {
   readonly buffers?: { readonly bindingBytes: number };
   /** Whether integers of up to 16 bits are stored as such, and sums of integers of 8 bits are computed in integers; else both are f32. */
   readonly integers?: true;
+  /**
+   * Whether memory has only words: then integers are stored as such if they are bytes and their channels are a multiple of four, in arenas of
+   * their own, and only sums over such channels are computed in integers.
+   */
+  readonly words?: true;
   /** Multiply-accumulates per second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;
@@ -84,13 +89,14 @@ export function weightBandwidth({ bytes, weightMemory = [] }: Target, all: numbe
 
 /** The integers as which a target stores the values of a type; undefined for f32. A sum of 32 bits is rounded to f32, as by `dequantize`. */
 export function storedElement(
-  dtype: DType,
-  { integers }: Pick<Target, "integers">,
+  { dtype, shape }: TensorType,
+  { integers, words }: Pick<Target, "integers" | "words">,
 ): "i8" | "u8" | "i16" | undefined {
-  return integers && dtype !== "i32" && dtype !== "f32" ? dtype : undefined;
+  if (!integers || dtype === "i32" || dtype === "f32") return undefined;
+  return words && (dtype === "i16" || channels(shape) % 4 !== 0) ? undefined : dtype;
 }
 
 /** The bytes of the elements of a tensor in a target's memory. */
-export function storedBytes({ dtype, shape }: TensorType, target: Pick<Target, "integers">): number {
-  return bytesOf(storedElement(dtype, target)) * elements(shape);
+export function storedBytes(type: TensorType, target: Pick<Target, "integers" | "words">): number {
+  return bytesOf(storedElement(type, target)) * elements(type.shape);
 }

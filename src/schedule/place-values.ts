@@ -30,6 +30,8 @@ export interface Places {
   readonly sizes: readonly number[];
   /** The kind of arena for each buffer. */
   readonly kinds: readonly Arena["kind"][];
+  /** The integers that a value is stored as; f32 if undefined. */
+  readonly elementOf: (id: NodeId) => ReturnType<typeof storedElement>;
   /** Nodes that are views of their operand, or concats that are stored in another one: no kernel computes them. */
   readonly views: ReadonlySet<NodeId>;
   /** Operands that their producer writes directly into a concat, and that concat. */
@@ -41,7 +43,8 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
   const { lanes } = target;
   const claims = claimSlices(graph, groups, lanes);
   const places = new Map<NodeId, Place>();
-  const sizes: number[] = [];
+  /** Elements of the buffers. */
+  const counts: number[] = [];
   const views = new Set<NodeId>();
   const place = (node: Node): Place => {
     const known = places.get(node.id);
@@ -81,17 +84,28 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
   };
   const ownPlace = (node: Node): Place => {
     const stride = strideOf(graph, node, lanes);
-    const count = (elements(node.type.shape) / channels(node.type.shape)) * stride;
-    const bytes = bytesOf(storedElement(node.type.dtype, target));
-    // Kernels read bytes in fours, up to three beyond the last.
-    sizes.push(bytes === 1 ? Math.ceil((count + 3) / 4) : Math.ceil((count * bytes) / 4));
-    return { buffer: sizes.length - 1, offset: 0, stride };
+    counts.push((elements(node.type.shape) / channels(node.type.shape)) * stride);
+    return { buffer: counts.length - 1, offset: 0, stride };
   };
   for (const node of inputNodes(graph)) place(node);
   for (const nodes of groups) place(nodes.at(-1) ?? bug("an empty group"));
   // An output that is a constant is copied into the arena.
   for (const { node } of graph.outputs) place(nodeOf(graph, node));
-  return { places, sizes, kinds: kindsOf(graph, groups, places, sizes.length, target), views, claims };
+  const kinds = kindsOf(graph, groups, places, counts.length, target);
+  const elementOf: Places["elementOf"] = (id) => {
+    const { buffer = -1 } = places.get(id) ?? {};
+    return target.words && kinds[buffer] !== "bytes"
+      ? undefined
+      : storedElement(nodeOf(graph, id).type, target);
+  };
+  const sizes = counts.slice();
+  for (const [id, { buffer }] of places) {
+    const count = counts[buffer] ?? 0;
+    const bytes = bytesOf(elementOf(id));
+    // Kernels read bytes in fours, up to three beyond the last.
+    sizes[buffer] = bytes === 1 ? Math.ceil((count + 3) / 4) : Math.ceil((count * bytes) / 4);
+  }
+  return { places, sizes, kinds, elementOf, views, claims };
 }
 
 /**
@@ -106,8 +120,9 @@ function kindsOf(
   groups: readonly NodeGroup[],
   places: ReadonlyMap<NodeId, Place>,
   count: number,
-  { lanes, buffers }: Target,
+  target: Target,
 ): Arena["kind"][] {
+  const { lanes, buffers } = target;
   const kinds = new Array<Arena["kind"]>(count).fill(buffers ? "vecs" : "scalars");
   if (!buffers) return kinds;
   const torn = new Set(groups.filter((nodes) => tearsVecs(nodes, lanes)).map((nodes) => nodes.at(-1)?.id));
@@ -115,12 +130,30 @@ function kindsOf(
   for (const [id, { buffer, offset, stride }] of places)
     if (offset % lanes !== 0 || stride % lanes !== 0 || torn.has(id) || exact.has(id))
       kinds[buffer] = "scalars";
+  if (target.words) markBytes(graph, places, kinds, target);
   const ports = [...inputNodes(graph).map(({ id }) => id), ...graph.outputs.map(({ node }) => node)].flatMap(
     (id) => places.get(id)?.buffer ?? [],
   );
-  for (const [at, buffer] of [...new Set(ports)].entries())
-    kinds[buffer] = at < mostPorts ? "port" : "scalars";
+  // The arena of bytes is one buffer more.
+  const most = kinds.includes("bytes") ? mostPorts - 1 : mostPorts;
+  for (const [at, buffer] of [...new Set(ports)].entries()) kinds[buffer] = at < most ? "port" : "scalars";
   return kinds;
+}
+
+/** Buffers all of whose values are bytes that begin at words are in arenas of their own. */
+function markBytes(
+  graph: Graph,
+  places: ReadonlyMap<NodeId, Place>,
+  kinds: Arena["kind"][],
+  target: Target,
+): void {
+  const others = new Set<number>();
+  const found = new Set<number>();
+  for (const [id, { buffer, offset, stride }] of places) {
+    const isBytes = storedElement(nodeOf(graph, id).type, target) !== undefined;
+    (isBytes && offset % 4 === 0 && stride % 4 === 0 ? found : others).add(buffer);
+  }
+  for (const buffer of found) if (!others.has(buffer)) kinds[buffer] = "bytes";
 }
 
 /**

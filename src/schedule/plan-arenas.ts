@@ -41,7 +41,7 @@ export function planArenas(
     });
     if (rest.length > 0) plan(kind, rest);
   };
-  for (const kind of ["vecs", "scalars"] as const) {
+  for (const kind of ["vecs", "scalars", "bytes"] as const) {
     const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
     // Buffers that were replaced by others have no size; they need no arena.
     if (indices.some((index) => (lifetimes[index]?.size ?? 0) > 0) || (kind === "scalars" && !buffers))

@@ -6,7 +6,7 @@ import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
-import { bytesOf, storedElement } from "#ir/target.js";
+import { bytesOf } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
@@ -36,7 +36,7 @@ export function schedule(module: Module, target: Target): Schedule {
     const { buffer, offset, ...rest } = places.places.get(id) ?? bug(`node ${id} has no place`);
     const start = plan.starts[bufferOf(buffer)] ?? bug(`buffer ${buffer} is not in the plan`);
     const { type } = nodeOf(graph, id);
-    const element = storedElement(type.dtype, target);
+    const element = places.elementOf(id);
     return {
       type,
       ...given({ element }),

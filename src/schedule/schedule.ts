@@ -36,7 +36,7 @@ export interface View {
  * `scalars`.
  */
 export interface Arena {
-  readonly kind: "vecs" | "scalars" | "port";
+  readonly kind: "vecs" | "scalars" | "bytes" | "port";
   /** Of f32. */
   readonly elements: number;
 }

@@ -6,7 +6,8 @@ import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { memoise, topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
-import { integerRanges, isInteger } from "#ir/type.js";
+import type { Shape } from "#ir/type.js";
+import { channels, integerRanges, isInteger } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 
 /** A sum of products with constant weights. */
@@ -17,14 +18,30 @@ function isProduct(node: Node): node is Product {
 }
 
 /**
- * Whether a target computes a node in integers: x has 8 bits, the weights are constants of 8 bits, and the bias is a constant. All other
- * sums of integers are computed as f32.
+ * Whether a target computes a node in integers: x has 8 bits, the weights are constants of 8 bits, and the bias is a constant; in words, four
+ * channels after another are products of one sum, or have a sum each. All other sums of integers are computed as f32.
  */
-export function isByteSum(graph: Graph, node: Node, { integers }: Pick<Target, "integers">): boolean {
+export function isByteSum(
+  graph: Graph,
+  node: Node,
+  { integers, words }: Pick<Target, "integers" | "words">,
+): boolean {
   if (!integers || !isProduct(node) || node.type.dtype !== "i32") return false;
   const [x, w, b] = operands(graph, node);
   const isByte = x?.type.dtype === "i8" || x?.type.dtype === "u8";
-  return isByte && w?.op === "constant" && w.type.dtype === "i8" && b?.op === "constant";
+  if (!isByte || w?.op !== "constant" || w.type.dtype !== "i8" || b?.op !== "constant") return false;
+  return (
+    !words || (channels(x.type.shape) % 4 === 0 && fitsWords(node, channels(x.type.shape), w.type.shape))
+  );
+}
+
+/** The most taps of which products of bytes are exact as f32: 2²⁴ / (255 · 128). */
+const mostTaps = 512;
+
+function fitsWords(node: Product, inputs: number, [height = 1, width = 1]: Shape): boolean {
+  if (node.op === "depthwise_conv2d")
+    return channels(node.type.shape) === inputs && height * width <= mostTaps;
+  return node.op === "dense" || node.attributes.groups === 1;
 }
 
 /** The most input channels of a 3×3 convolution of bytes whose sums have 32 bits even times four, whatever its integers are. */

@@ -10,6 +10,7 @@ import { sameShape } from "#ir/type.js";
 import { shapeText } from "#ir/units.js";
 import { lastStep, scalarSize } from "#ops/compose.js";
 import { isMember, isOpClass, opOf } from "#ops/index.js";
+import { isByteSum } from "./byte-sums.js";
 import type { Template } from "./templates.js";
 import { isOfUse, templateNames, templates } from "./templates.js";
 
@@ -127,6 +128,8 @@ function holdsStages(name: TemplateName, graph: Graph, stages: readonly Node[], 
   if (template.insteadOf !== undefined || template.stages.length !== stages.length) return false;
   if (!isOfUse(template, target)) return false;
   const isChain = stages.length > 1;
+  // What such a kernel keeps on chip are single elements, not words.
+  if (isChain && target.words && stages.some((node) => isByteSum(graph, node, target))) return false;
   return stages.every((node, at) => {
     const inputs = operands(graph, node);
     const isFixed = inputs.slice(1).every((input) => input.op === "constant");

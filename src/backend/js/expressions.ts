@@ -138,6 +138,10 @@ export function createExpressions(options: ExpressionOptions): Expressions {
       case "shift_integers":
       case "dot_pairs":
       case "dot_fours":
+      case "load_word":
+      case "pack_word":
+      case "dot_words":
+      case "to_integers":
         return bug("this target has no registers of integers");
       default:
         return value satisfies never;

@@ -168,6 +168,11 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         return op("i32x4.dot_i16x8_s", of(value.a), of(value.b));
       case "dot_fours":
         return op("i32x4.relaxed_dot_i8x16_i7x16_add_s", of(value.a), of(value.b), of(value.c));
+      case "load_word":
+      case "pack_word":
+      case "dot_words":
+      case "to_integers":
+        return bug("this target has no words of bytes");
       case "unary":
         return unary(value);
       case "binary":

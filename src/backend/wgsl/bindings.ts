@@ -1,14 +1,16 @@
 // Bindings: the buffers that a kernel uses, and the parameters that are in each.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir/ir.js";
+import type { Kernel, KernelProgram, Launch, Parameter, Space } from "#kernel/ir/ir.js";
+import { walkStatements } from "#kernel/ir/walk.js";
+import type { Words } from "./bytes.js";
 
 /** One storage buffer of a shader. */
 export interface Binding {
-  /** The name in the shader: A, A2 hold vecs, D, D2 single elements, W, W2 weights, T tables. */
+  /** The name in the shader: A, A2 hold vecs, D, D2 single elements, B, B2 bytes, W, W2 weights, T tables. */
   readonly name: string;
-  /** E4: vecs of f16 or f32, which the host chooses. */
-  readonly element: "vec4f" | "E4" | "f32" | "i32";
+  /** E4: vecs of f16 or f32, which the host chooses. vec4u: weights of which some are integers. */
+  readonly element: "vec4f" | "E4" | "f32" | "i32" | Words;
   readonly access: "read" | "read_write";
 }
 
@@ -46,8 +48,7 @@ export function bindingsOf(
   const bindings = memories.map((memory, binding): Binding => {
     const parameters = kernel.parameters.filter((_, at) => of[at] === binding);
     const element = elementOf(kernel, parameters, f16 && mayBeHalves(program, memory));
-    const letter =
-      parameters[0]?.space === "weights" ? "W" : { vec4f: "A", E4: "A", f32: "D", i32: "T" }[element];
+    const letter = parameters[0]?.space === "weights" ? "W" : letters[element];
     const count = (counts.get(letter) ?? 0) + 1;
     counts.set(letter, count);
     const isWritten = parameters.some(({ access }) => access !== "read");
@@ -60,6 +61,21 @@ export function bindingsOf(
   return { pattern: { bindings, of }, memories };
 }
 
+const letters = {
+  vec4f: "A",
+  E4: "A",
+  f32: "D",
+  i32: "T",
+  u32: "B",
+  "atomic<u32>": "B",
+  vec4u: "W",
+} as const satisfies Record<Binding["element"], string>;
+
+/** Whether an array holds words. */
+export function isWords(element: Binding["element"]): element is Words {
+  return element === "u32" || element === "atomic<u32>" || element === "vec4u";
+}
+
 /**
  * Whether a memory may be stored as f16, which holds for weights and arenas of vecs. Tensors that are stored element by element stay f32,
  * because two items may store into one word; ports are f32 for the caller.
@@ -69,11 +85,27 @@ export function mayBeHalves({ arenas }: KernelProgram, { space, index }: Memory)
 }
 
 function elementOf(kernel: Kernel, parameters: Kernel["parameters"], halves: boolean): Binding["element"] {
+  const hasIntegers = parameters.some((parameter) => parameter.element);
   const vecs = halves ? "E4" : "vec4f";
-  const [first, ...rest] = parameters.map((parameter) =>
-    parameter.space === "table" ? "i32" : parameter.space === "weights" || parameter.vecs ? vecs : "f32",
-  );
+  const elementIn = ({ space, vecs: isOfVecs }: Parameter): Binding["element"] => {
+    if (space === "table") return "i32";
+    if (space === "weights") return hasIntegers ? "vec4u" : vecs;
+    if (hasIntegers) return storesBytes(kernel, parameters) ? "atomic<u32>" : "u32";
+    return isOfVecs ? vecs : "f32";
+  };
+  const [first, ...rest] = parameters.map(elementIn);
   if (!first || rest.some((other) => other !== first))
     return bug(`${kernel.name} reads one buffer in two ways`);
   return first;
+}
+
+/** Whether a kernel stores single bytes in some parameters. */
+function storesBytes(kernel: Kernel, parameters: readonly Parameter[]): boolean {
+  const names = new Set(parameters.map(({ name }) => name));
+  let found = false;
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind !== "store" || statement.place.kind === "scratch") return;
+    if (names.has(statement.place.name) && statement.value.type !== "vec") found = true;
+  });
+  return found;
 }

@@ -101,6 +101,6 @@ const words = // Keywords (WGSL §15.1).
     "typeid typename typeof union unless unorm unsafe unsized use using varying virtual volatile wgsl where with writeonly " +
     "yield " +
     // Types and functions that kernels use.
-    "f32 i32 u32 bool vec2 vec3 vec4 vec2f vec3f vec4f vec3u array atomic ptr bitcast select min max clamp abs sqrt exp log tanh floor ceil round " +
-    "sin cos pow fma dot subgroupBroadcast workgroupBarrier storageBarrier"
+    "f32 i32 u32 bool vec2 vec3 vec4 vec2f vec3f vec4f vec4i vec4u vec3u array atomic ptr bitcast select min max clamp abs sqrt exp log tanh floor ceil round " +
+    "sin cos pow fma dot dot4I8Packed extractBits atomicAnd atomicOr atomicLoad atomicStore subgroupBroadcast workgroupBarrier storageBarrier"
   ).split(" ");

@@ -10,6 +10,8 @@ import { programInSubgroups } from "#kernel/ir/subgroups.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir/ir.js";
 import { shaderHeads } from "#runtime/wgsl/half.js";
 import { enableSubgroups } from "#runtime/wgsl/subgroups.js";
+import { runtimeTexts } from "#runtime/text.js";
+import { addsBytes, dotHeads } from "#runtime/wgsl/words.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
@@ -168,9 +170,10 @@ export function emitWgsl(
 ): Artifact {
   if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");
   const name = fileNameOf(program.name);
+  const hasDots = printed.shaders.some(({ text }) => addsBytes(text));
   const module = joinSections([
     headerText(program, options, "WebGPU"),
-    loadText("loadWgsl", packed, "launches, shaders, table"),
+    loadText("loadWgsl", packed, `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`),
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,
@@ -189,6 +192,7 @@ export function emitWgsl(
     section("Shaders"),
     shadersText(printed),
     section("Runtime"),
+    ...(hasDots ? [runtimeTexts.words] : []),
     ...runtimeText("wgsl", packed),
     packed.embedded ?? "",
   ]);
@@ -200,7 +204,11 @@ export function emitWgsl(
     ...packed.part,
     shaders: printed.shaders.map(({ name: own, text, subgroup }) => ({
       name: own,
-      text: (subgroup ? enableSubgroups : "") + (options.f16 ? shaderHeads.f16 : "") + text,
+      text:
+        (subgroup ? enableSubgroups : "") +
+        (options.f16 ? shaderHeads.f16 : "") +
+        (addsBytes(text) ? dotHeads.packed : "") +
+        text,
     })),
     needs: neededLimits(program, printed),
     kernels: program.launches.length,

@@ -1,11 +1,14 @@
 // Values of the kernel IR as WGSL expressions.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir/ir.js";
+import { given } from "#diagnostic/given.js";
+import type { Address, IntegerElement, Kernel, Place, Register, Statement, Value } from "#kernel/ir/ir.js";
 import { countUses } from "#kernel/ir/walk.js";
 import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
+import { isWords } from "./bindings.js";
+import type { Words } from "./bytes.js";
 import { binary, float, integer, integerSum, negative, plus, unsigned } from "./code.js";
 import type { Helper } from "./helpers.js";
 import { helperName } from "./helpers.js";
@@ -36,6 +39,9 @@ interface Array {
   readonly vecs: boolean;
   /** Whether its vecs are E4, and not vec4f. */
   readonly halves?: boolean;
+  /** Present if it holds words; then the integers of the place, which are f32 if absent. */
+  readonly words?: Words;
+  readonly element?: IntegerElement;
   /** A variable to be added to the address. */
   readonly base?: string;
 }
@@ -60,13 +66,17 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     if (place.kind === "scratch") return { name: "S", vecs: scratchVecs };
     const at = kernel.parameters.findIndex((parameter) => parameter.name === place.name);
     const binding = pattern.bindings[pattern.of[at] ?? -1] ?? bug(`${place.name} is not bound`);
+    const base = baseOf(place.name);
+    if (isWords(binding.element))
+      return {
+        name: binding.name,
+        vecs: true,
+        words: binding.element,
+        ...given({ element: place.element }),
+        base,
+      };
     const halves = binding.element === "E4";
-    return {
-      name: binding.name,
-      vecs: halves || binding.element === "vec4f",
-      halves,
-      base: baseOf(place.name),
-    };
+    return { name: binding.name, vecs: halves || binding.element === "vec4f", halves, base };
   }
 
   /** The part of an address before its constant: the parameter's base plus the base of the address. */
@@ -102,9 +112,54 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     return vecs ? integerSum(index, binary("*", integer(4), name(nameOf(vecs)))) : index;
   }
 
+  function use(name: string): string {
+    used.add(name);
+    return name;
+  }
+
+  /** The word with the element at an address, or the four elements from there on if these are bytes. */
+  function wordAt(array: Array, from: Code | undefined, address: Address): Code {
+    const index = array.element ? vecAt(from, address) : elementAt(from, address);
+    return array.words === "u32" ? element(array.name, index) : call(use(`${array.name}_word`), index);
+  }
+
+  function loadWords(array: Array, from: Code | undefined, address: Address, type: "f32" | "vec"): Code {
+    if (array.element === "i8" || array.element === "u8")
+      return type === "vec"
+        ? call(use(`${array.element}_lanes`), wordAt(array, from, address))
+        : call(use(`${array.name}_${array.element}`), elementAt(from, address));
+    if (array.element) return bug(`a number of ${array.element} in ${array.name}`);
+    return type === "vec"
+      ? call("bitcast<vec4f>", element(array.name, vecAt(from, address)))
+      : call("bitcast<f32>", wordAt(array, from, address));
+  }
+
+  function loadIntegers({ type, place, address }: Extract<Value, { kind: "load_integers" }>): Code {
+    const array = arrayOf(place);
+    const from = start(array, address.base);
+    if (type === "i32x4") return call("bitcast<vec4i>", element(array.name, vecAt(from, address)));
+    return element(array.name, binary(">>", elementAt(from, address), unsigned(4)));
+  }
+
+  function loadWord({ place, address, lessHalf }: Extract<Value, { kind: "load_word" }>): Code {
+    const array = arrayOf(place);
+    const word = wordAt(array, start(array, address.base), address);
+    return call("bitcast<i32>", lessHalf ? name(`${word.text} ^ 0x80808080u`) : word);
+  }
+
+  function storeWords(array: Array, from: Code | undefined, address: Address, value: Value): string {
+    const text = code(value).text;
+    if (value.type !== "vec")
+      return `${use(`${array.name}_set`)}(${elementAt(from, address).text}, ${text});`;
+    const place = element(array.name, vecAt(from, address)).text;
+    const word = call(use("pack_word"), name(text)).text;
+    return array.words === "u32" ? `${place} = ${word};` : `atomicStore(&${place}, ${word});`;
+  }
+
   function loadVec(place: Place, address: Address): Code {
     const array = arrayOf(place);
     const from = start(array, address.base);
+    if (array.words) return loadWords(array, from, address, "vec");
     if (array.vecs) {
       const vec = element(array.name, vecAt(from, address));
       return array.halves ? call("vec4f", vec) : vec;
@@ -125,14 +180,16 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
 
   function oneElement(place: Place, address: Address): Code {
     const array = arrayOf(place);
+    if (array.words) return loadWords(array, start(array, address.base), address, "f32");
     const stored = name(elementPlace(array, start(array, address.base), address));
     return array.halves ? call("f32", stored) : stored;
   }
 
   function store(place: Place, address: Address, value: Value): string {
-    const text = code(value).text;
     const array = arrayOf(place);
     const from = start(array, address.base);
+    if (array.words) return storeWords(array, from, address, value);
+    const text = code(value).text;
     if (value.type !== "vec") {
       const stored = array.halves ? `E4_of(vec4f(${text})).x` : text;
       return `${elementPlace(array, from, address)} = ${stored};`;
@@ -191,19 +248,33 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "broadcast":
         return call("subgroupBroadcast", code(value.x), unsigned(value.item));
       case "to_f32":
-        return call("f32", code(value.x));
+        return call(value.type === "vec" ? "vec4f" : "f32", code(value.x));
       case "to_i32":
         return call("i32", code(value.x));
       case "load_integers":
-      case "nearest":
+        return loadIntegers(value);
+      case "load_word":
+        return loadWord(value);
+      case "pack_word":
+        return call("bitcast<i32>", call(use("pack_word"), code(value.x)));
+      case "dot_words":
+        return call("dot_words", code(value.a), code(value.b), code(value.c));
+      case "to_integers":
+        return call("vec4i", code(value.x));
+      case "binary_integers":
+        return binary(value.fn === "add" ? "+" : "-", code(value.a), code(value.b));
       case "integers":
+        return call("vec4i", integer(value.value));
+      case "nearest": {
+        const own = use(value.type === "vec" ? "nearest_vec4f" : "nearest_f32");
+        return call(own, code(value.x), float(value.zero), float(value.low), float(value.high));
+      }
       case "widen_integers":
       case "shuffle":
-      case "binary_integers":
       case "shift_integers":
       case "dot_pairs":
       case "dot_fours":
-        return bug("this target has no registers of integers");
+        return bug("this target has no registers of 16 bytes");
       default:
         return value satisfies never;
     }

@@ -1,5 +1,7 @@
 // Functions that kernels call and WGSL lacks, or has with less accuracy.
 
+import { byteHelpers } from "./bytes.js";
+
 /** What a helper computes; each exists for f32 and for vec4f. */
 export type Helper = "erf" | "hyperbolic_tangent" | "power" | "sine" | "cosine";
 
@@ -91,5 +93,8 @@ export function helperTexts(used: ReadonlySet<string>): string[] {
       : [];
     return [...shared, ...own.map((helper) => helperText(helper, type))];
   });
-  return all;
+  return [
+    ...all,
+    ...Object.keys(byteHelpers).flatMap((own) => (used.has(own) ? (byteHelpers[own] ?? []) : [])),
+  ];
 }

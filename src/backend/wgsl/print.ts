@@ -5,6 +5,8 @@ import type { Kernel, Register, Statement, Value, ValueType } from "#kernel/ir/i
 import { walkStatements } from "#kernel/ir/walk.js";
 import { block, comment, indent } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
+import { isWords } from "./bindings.js";
+import { byteAccessors, byteHelpers, byteNames } from "./bytes.js";
 import { createWgslNames } from "./code.js";
 import type { Expressions } from "./expressions.js";
 import { createExpressions } from "./expressions.js";
@@ -91,6 +93,9 @@ export function printShader(
     ...(used.has("nan_bits") ? ["var<private> nan_bits = 0x7fc00000u;"] : []),
     "",
     ...[...pattern.bindings.map(({ name }) => name), "S"].flatMap((array) => accessors(array, used)),
+    ...pattern.bindings.flatMap(({ name, element }) =>
+      isWords(element) ? byteAccessors(name, element, used) : [],
+    ),
     ...helperTexts(used).flatMap((helper) => helper.split("\n")),
     `@compute @workgroup_size(${folded.team})`,
     ...block(signature(folded), body),
@@ -125,16 +130,26 @@ const fixedNames = [
   "main",
   "zero",
   "nan_bits",
+  "dot_words",
+  "bytes_of",
+  ...Object.keys(byteHelpers),
 ];
 
-const typeNames = { f32: "f32", i32: "i32", bool: "bool", vec: "vec4f" } as const;
+const typeNames = {
+  f32: "f32",
+  i32: "i32",
+  bool: "bool",
+  vec: "vec4f",
+  i8x16: "vec4u",
+  i32x4: "vec4i",
+} as const;
 
 function typeName(type: ValueType): string {
   return type in typeNames ? typeNames[type as keyof typeof typeNames] : bug(`no registers of ${type} here`);
 }
 
 function namesOf(binding: string): string[] {
-  return [binding, `${binding}_load`, `${binding}_store`];
+  return [binding, `${binding}_load`, `${binding}_store`, ...byteNames(binding)];
 }
 
 /**

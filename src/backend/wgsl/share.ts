@@ -147,7 +147,7 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
       const { number, register } = replace(old.value, "value");
       return register ?? { ...old, value: number };
     }
-    if (old.kind === "load" || old.kind === "load_i32") return { ...old, address: address(old.address) };
+    if ("address" in old) return { ...old, address: address(old.address) };
     // The counts of shifts and masks are part of the form.
     const isFixed = old.kind === "int" && (old.fn === "shl" || old.fn === "shr" || old.fn === "and");
     if (isFixed && old.b.kind === "const") return { ...old, a: value(old.a) };

@@ -40,6 +40,8 @@ export function wgslTargetFor(limits: Limits, adapter: AdapterClass = "gpu"): Ta
     scratchBytes: limits.maxComputeWorkgroupStorageSize,
     ...classes[adapter],
     addsProducts: true,
+    integers: true,
+    words: true,
     pixelTiles: { rows: wgslTile.rows, columns: wgslTile.columns, items: wgslTile.team },
     buffers: { bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) },
   };

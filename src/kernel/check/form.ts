@@ -240,6 +240,12 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       checkAddress(ctx, scope, value.address);
       checkIntegers(ctx, value.place, value.type, "load", value.four);
       break;
+    case "load_word":
+      checkPlace(ctx, value.place, "load");
+      checkAddress(ctx, scope, value.address);
+      if (value.place.element !== "i8" && value.place.element !== "u8")
+        ctx.say(`a word of ${value.place.element ?? "f32"} at ${nameOf(value.place)}`);
+      break;
     case "integers":
       break;
     case "widen_integers":
@@ -268,6 +274,15 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     case "dot_fours":
       wantAll("i8x16", value.a, value.b);
       want(value.c, "i32x4");
+      break;
+    case "dot_words":
+      want(value.a, "i8x16");
+      want(value.b, "i32");
+      want(value.c, "i32x4");
+      break;
+    case "to_integers":
+    case "pack_word":
+      want(value.x, "vec");
       break;
     case "nearest":
     case "unary":
@@ -316,7 +331,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       want(value.x, "vec");
       break;
     case "broadcast":
-      want(value.x, "f32");
+      want(value.x, value.type);
       checkBroadcast(ctx, scope, value.item);
       break;
     case "to_f32":

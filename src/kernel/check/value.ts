@@ -174,7 +174,28 @@ export function numberOf(machine: Machine, value: Value): () => number {
     case "shift_integers":
     case "dot_pairs":
     case "dot_fours":
+    case "dot_words":
+    case "to_integers":
       return bug(`${machine.kernel.name}: a ${value.kind} is not one number`);
+    case "load_word": {
+      const room = roomIn(machine, value.place);
+      const address = addressOf(machine, value.address);
+      const less = value.lessHalf ? 128 : 0;
+      return () => {
+        if (address() % 4 !== 0)
+          machine.around.say(`${machine.kernel.name}: a word that is not at a multiple of 4`);
+        return wordOf(machine.memory.loadMany(room, address(), 4, false).map((byte) => byte - less));
+      };
+    }
+    case "pack_word": {
+      const x = vecOf(machine, value.x);
+      return () => {
+        const all = x();
+        if (all.some((one) => !(one >= -128 && one <= 127)))
+          machine.around.say(`${machine.kernel.name}: a word of ${all.join(", ")}`);
+        return wordOf(all);
+      };
+    }
     case "splat":
     case "swizzle":
     case "to_f32":
@@ -306,6 +327,18 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const c = of(value.c);
       return () => zip(sumsOf(products(), 4), c(), (x, y) => (x + y) | 0);
     }
+    case "dot_words": {
+      const [a, b, c] = [of(value.a), numberOf(machine, value.b), of(value.c)];
+      return () => {
+        const word = b();
+        const products = a().map((x, at) => x * ((word << (24 - 8 * (at % 4))) >> 24));
+        return zip(sumsOf(products, 4), c(), (x, y) => (x + y) | 0);
+      };
+    }
+    case "to_integers": {
+      const x = of(value.x);
+      return () => x().map((one) => one | 0);
+    }
     case "to_f32": {
       const x = of(value.x);
       return () => x().map(Math.fround);
@@ -319,6 +352,8 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     case "horizontal":
     case "broadcast":
     case "to_i32":
+    case "load_word":
+    case "pack_word":
       return bug(`${machine.kernel.name}: a ${value.kind} is not a vec`);
     default:
       return value satisfies never;
@@ -339,6 +374,11 @@ function zipped(
   f: (a: number, b: number) => number,
 ): () => number[] {
   return () => zip(a(), b(), f);
+}
+
+/** Four bytes as a word. */
+function wordOf(bytes: readonly number[]): number {
+  return bytes.reduce((word, byte, at) => word | ((byte & 255) << (8 * at)), 0);
 }
 
 /** The sum of each group of neighbours. */

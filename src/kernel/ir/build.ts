@@ -169,6 +169,27 @@ export const dotFours = (a: Value, b: Value, c: Value): Value => ({
   c,
 });
 
+/** Four bytes of a place as a word; see `load_word`. */
+export const loadWord = (place: Place, at: Address, lessHalf?: true): Value => ({
+  kind: "load_word",
+  type: "i32",
+  place,
+  address: at,
+  ...given({ lessHalf }),
+});
+
+export const packWord = (x: Value): Value => ({ kind: "pack_word", type: "i32", x });
+
+export const dotWords = (a: Value, b: Value, c: Value): Value => ({
+  kind: "dot_words",
+  type: "i32x4",
+  a,
+  b,
+  c,
+});
+
+export const toIntegers = (x: Value): Value => ({ kind: "to_integers", type: "i32x4", x });
+
 /** Integers as f32, rounded to the nearest. */
 export const toFloats = (x: Value): Value => ({ kind: "to_f32", type: "vec", x });
 
@@ -181,7 +202,12 @@ export const horizontal = (fn: "add" | "max" | "min", x: Value): Value =>
   x.type === "vec" ? { kind: "horizontal", type: "f32", fn, x } : x;
 
 /** The value of x in another item of a subgroup. */
-export const broadcast = (x: Value, item: number): Value => ({ kind: "broadcast", type: "f32", x, item });
+export const broadcast = (x: Value, item: number): Value => ({
+  kind: "broadcast",
+  type: x.type === "i32" ? "i32" : "f32",
+  x,
+  item,
+});
 
 /** a < b, and the like, on integers. */
 export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({

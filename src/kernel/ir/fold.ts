@@ -125,6 +125,7 @@ function foldOnce(value: Value, state: State): Value {
     case "load":
     case "load_i32":
     case "load_integers":
+    case "load_word":
       return { ...value, address: foldAddress(value.address, state) };
     case "int":
       return simplifyInt(value.fn, fold(value.a), fold(value.b));

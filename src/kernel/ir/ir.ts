@@ -150,7 +150,7 @@ export type Value =
       readonly x: Value;
     }
   /** The value of x in another item of the block, which is a subgroup. All items evaluate it together, in no guard. */
-  | { readonly kind: "broadcast"; readonly type: "f32"; readonly x: Value; readonly item: number }
+  | { readonly kind: "broadcast"; readonly type: "f32" | "i32"; readonly x: Value; readonly item: number }
   | { readonly kind: "to_f32"; readonly type: "f32" | "vec"; readonly x: Value }
   | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value } // truncates
   /** min(max(round(x) + zero, low), high), the integer nearest to x within bounds; low for NaN. Only where it is stored as an integer. */
@@ -193,7 +193,30 @@ export type Value =
       readonly a: Value;
       readonly b: Value;
       readonly c: Value;
-    };
+    }
+  /**
+   * Words are four bytes as an i32, the first one in the lowest bits. Those of memory as they are, at a multiple of four; with `lessHalf`, of u8
+   * less 128, which makes them i8.
+   */
+  | {
+      readonly kind: "load_word";
+      readonly type: "i32";
+      readonly place: Place;
+      readonly address: Address;
+      readonly lessHalf?: true;
+    }
+  /** Whole numbers as a word; they must be within −128 … 127. */
+  | { readonly kind: "pack_word"; readonly type: "i32"; readonly x: Value }
+  /** c[n] + Σ a[4n + i]·b[i] for i from 0 to 3, where a is an i8x16 and b a word of i8. */
+  | {
+      readonly kind: "dot_words";
+      readonly type: "i32x4";
+      readonly a: Value;
+      readonly b: Value;
+      readonly c: Value;
+    }
+  /** Whole numbers of a vec as integers. */
+  | { readonly kind: "to_integers"; readonly type: "i32x4"; readonly x: Value };
 
 export type Statement =
   | { readonly kind: "let"; readonly register: Register; readonly value: Value }
@@ -318,7 +341,7 @@ interface StagedWeight {
 
 /** A memory that kernels read and write: see the schedule's arenas. */
 interface ProgramArena {
-  readonly kind: "vecs" | "scalars" | "port";
+  readonly kind: "vecs" | "scalars" | "bytes" | "port";
   readonly elements: number;
 }
 

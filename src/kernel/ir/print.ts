@@ -122,6 +122,8 @@ function valueText(value: Value): string {
       return `${widthText(value)}${placeText(value.place, value.address)}`;
     case "load_integers":
       return `${widthText(value)}${value.four ? "four " : ""}${placeText(value.place, value.address)}`;
+    case "load_word":
+      return `word ${placeText(value.place, value.address)}${value.lessHalf ? " less 128" : ""}`;
     case "nearest":
       return `nearest(${valueText(value.x)}, ${value.zero} in ${value.low}…${value.high})`;
     case "integers":
@@ -134,6 +136,7 @@ function valueText(value: Value): string {
       return `${innerText(value.x)} >> ${value.bits}`;
     case "dot_pairs":
     case "dot_fours":
+    case "dot_words":
       return callText(value.kind, value);
     case "unary":
       return callText(value.fn, value);
@@ -165,6 +168,8 @@ function valueText(value: Value): string {
     case "splat":
     case "to_f32":
     case "to_i32":
+    case "to_integers":
+    case "pack_word":
       return callText(value.kind, value);
     default:
       return value satisfies never;

@@ -49,8 +49,7 @@ export function usedParameters(body: readonly Statement[]): ReadonlySet<string> 
     if (place.kind === "parameter") used.add(place.name);
   };
   const inValue = (value: Value): void => {
-    if (value.kind === "load" || value.kind === "load_i32" || value.kind === "load_integers")
-      note(value.place);
+    if ("place" in value) note(value.place);
   };
   const visit = (statements: readonly Statement[]): void => {
     for (const statement of statements) {

@@ -11,6 +11,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "load":
     case "load_i32":
     case "load_integers":
+    case "load_word":
       return value.address.base ? [value.address.base] : [];
     case "integers":
       return [];
@@ -25,6 +26,8 @@ export function operandsOf(value: Value): readonly Value[] {
     case "broadcast":
     case "to_f32":
     case "to_i32":
+    case "to_integers":
+    case "pack_word":
       return [value.x];
     case "binary":
     case "int":
@@ -40,6 +43,7 @@ export function operandsOf(value: Value): readonly Value[] {
       return [value.a, value.b, value.then, value.otherwise];
     case "madd":
     case "dot_fours":
+    case "dot_words":
       return [value.a, value.b, value.c];
     default:
       return value satisfies never;
@@ -54,6 +58,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "load":
     case "load_i32":
     case "load_integers":
+    case "load_word":
     case "integers":
       return value;
     case "widen_integers":
@@ -67,6 +72,8 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "broadcast":
     case "to_f32":
     case "to_i32":
+    case "to_integers":
+    case "pack_word":
       return { ...value, x: to(value.x) };
     case "binary":
     case "int":
@@ -88,6 +95,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
       };
     case "madd":
     case "dot_fours":
+    case "dot_words":
       return { ...value, a: to(value.a), b: to(value.b), c: to(value.c) };
     default:
       return value satisfies never;

@@ -56,6 +56,8 @@ export interface Columns {
   readonly deep?: boolean;
   /** Present if the factors are bytes. Then elements of B are bytes, and `depth` is a multiple of four for each run. */
   readonly bytes?: ByteColumns;
+  /** Present if items multiply words of bytes: four rows of B after another are in one row of words. Sums begin with the bias, which is i32. */
+  readonly words?: { readonly bias?: Place };
 }
 
 export interface Product {
@@ -86,13 +88,18 @@ export interface Segment {
 export function segmentsOf(
   k: Build,
   tile: Tile,
-  { count, wide, bytes }: Pick<Columns, "count" | "wide"> & { readonly bytes?: unknown },
+  {
+    count,
+    wide,
+    bytes,
+    words,
+  }: Pick<Columns, "count" | "wide"> & { readonly bytes?: unknown; readonly words?: unknown },
 ): Segment[] {
   const lanes = wide ? k.lanes : 1;
   const width = Math.max(lanes, Math.floor(tile.columns / lanes) * lanes);
   const full = Math.floor(count / width);
   const rest = count - full * width;
-  const vecs = (bytes ? Math.ceil(rest / lanes) : Math.floor(rest / lanes)) * lanes;
+  const vecs = (bytes || words ? Math.ceil(rest / lanes) : Math.floor(rest / lanes)) * lanes;
   return [
     { count: full, first: 0, width, wide: lanes > 1 },
     { count: vecs > 0 ? 1 : 0, first: full * width, width: vecs, wide: lanes > 1 },

@@ -83,6 +83,31 @@ export function byteFilterPacking(
   };
 }
 
+/** A weight `[depth, columns]` in words: of each four rows, for each column the four weights. */
+export function wordPacking(depth: number, columns: number): Packing {
+  const width = roundToFours(columns);
+  return {
+    key: `words ${depth}x${columns}`,
+    element: "i8",
+    elements: depth * width,
+    *pack(values) {
+      const rows = new Float32Array(4 * width);
+      for (let first = 0; first < depth; first += 4) {
+        for (let row = 0; row < 4; row += 1)
+          for (let column = 0; column < columns; column += 1)
+            rows[column * 4 + row] = values[(first + row) * columns + column] ?? 0;
+        yield rows;
+      }
+    },
+    stretches: () => undefined,
+  };
+}
+
+/** Filters as bytes, in the order in which `filterPacking` has them as f32. */
+export function filtersOfBytes(packing: Packing): Packing {
+  return { ...packing, key: `bytes of ${packing.key}`, element: "i8", stretches: () => undefined };
+}
+
 /**
  * A weight `[runs · length, groups · columns]` in panels: for each four rows of a run, first the weights of two of them for each column, then
  * those of the other two.

@@ -8,20 +8,28 @@ import type { Int, Width } from "../ir/build.js";
 import {
   address,
   addInt,
+  addIntegers,
   broadcast,
   compare,
+  dotWords,
   f32,
   i32,
   int,
+  integers,
+  laneOf,
   load,
+  loadIntegers,
   madd,
   mulInt,
+  toFloats,
   widen,
 } from "../ir/build.js";
 import type { Register, Value } from "../ir/ir.js";
 import type { Columns } from "./matmul.js";
 import { segmentsOf } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
+import type { WordRows } from "./words.js";
+import { readWord, tapWord } from "./words.js";
 import type { Steps } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { wholeStrip } from "./strip.js";
@@ -204,7 +212,8 @@ export function emitTeamProduct(
   const rows = tileRows(tile, product);
   const tiles = Math.ceil(product.rows / rows);
   const isEven = typeof valid === "number" && valid === rows;
-  for (const { count, first, width, wide } of segmentsOf(k, tileOf(k, tile, product), columns))
+  for (const { count, first, width, wide } of segmentsOf(k, tileOf(k, tile, product), columns)) {
+    const real = count > 1 ? width : Math.min(width, columns.count - first);
     items(tiles * count, (item) => {
       const m = k.letInt("m", mulInt(int("div", item, count), rows));
       const n = k.letInt("n", addInt(mulInt(int("rem", item, count), width), first));
@@ -216,6 +225,7 @@ export function emitTeamProduct(
         m,
         n,
         width,
+        real,
         wide,
         rows,
         ...(isEven ? {} : { valid }),
@@ -224,6 +234,7 @@ export function emitTeamProduct(
         read: (readers, c) => (r) => readers[r]?.(c) ?? bug("a tile without its rows"),
       });
     });
+  }
 }
 
 /**
@@ -261,6 +272,7 @@ function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body,
             m,
             n: near,
             width: k.lanes,
+            real: k.lanes,
             wide: true,
             rows,
             valid,
@@ -288,6 +300,8 @@ function emitProductTile(
     readonly m: Int;
     readonly n: Int;
     readonly width: number;
+    /** The columns that exist; in words, the last vec may have more. */
+    readonly real: number;
     readonly wide: boolean;
     readonly rows: number;
     /** Rows from here on are not stored; if absent, all are stored. */
@@ -300,13 +314,32 @@ function emitProductTile(
   },
 ): void {
   const { m, n, width, wide, rows, valid } = tile;
+  const { words } = product.columns;
   const type = wide ? "vec" : "f32";
   const lanes = wide ? k.lanes : 1;
   const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
   const readers = tile.readers(product);
+  const nothing = words ? integers("i32x4", 0) : widen(f32(0), type);
   const sums = Array.from({ length: rows }, (_, r) =>
-    places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
+    places.map((_place, c) => k.let(`acc${r}${c}`, nothing)),
   );
+  const multiplyWords = ({ counts, length, columns }: Factors): void => {
+    const b = k.let("b", i32(addInt(columns.start, mulInt(n, 4))));
+    k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
+      const reads = readers.map((reader) => reader(run));
+      k.for("four", length / 4, (four) => {
+        const right = places.map((from, at) =>
+          k.let(`b${at}`, loadIntegers("i8x16", columns.place, address(b, 4 * from))),
+        );
+        const left = tile.read(reads, mulInt(four, 4));
+        for (const [r, row] of sums.entries()) {
+          const factor = k.let(`a${r}`, left(r));
+          for (const [at, sum] of row.entries()) k.set(sum, dotWords(right[at] ?? nothing, factor, sum));
+        }
+        k.step(b, 4 * (columns.step ?? width));
+      });
+    });
+  };
   const multiply = ({ counts, length, columns }: Factors, readers: readonly RowReader[]): void => {
     const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
     const b = k.let("b", i32(addInt(columns.start, offset)));
@@ -335,7 +368,8 @@ function emitProductTile(
     };
     sumLoops(k, sums.flat(), [...levels, { name: "c", count: length }], step, productBlock);
   };
-  multiply(product, readers);
+  if (words) multiplyWords(product);
+  else multiply(product, readers);
   if (product.added) multiply(product.added, tile.readers(product.added));
   const storeRows = (): void =>
     k.for("r", rows, (r) => {
@@ -346,14 +380,17 @@ function emitProductTile(
           const chosen = more.reduce(
             (value, sum, before): Value => ({
               kind: "select",
-              type,
+              type: start.type,
               if: compare("eq", r, before + 1),
               then: sum,
               otherwise: value,
             }),
             start,
           );
-          product.finish(k.let("sum", chosen), row, int("add", n, place));
+          const sum = k.let("sum", chosen);
+          const column = int("add", n, place);
+          if (words) finishWords(k, product, { sum, row, column, lanes: Math.min(lanes, tile.real - place) });
+          else product.finish(sum, row, column);
         }
       };
       if (valid === undefined) store();
@@ -363,14 +400,30 @@ function emitProductTile(
   else storeRows();
 }
 
+/** Adds the bias to a sum of words, and finishes the columns that exist. */
+function finishWords(
+  k: Build,
+  { columns, finish }: TeamProduct,
+  of: { readonly sum: Value; readonly row: Int; readonly column: Int; readonly lanes: number },
+): void {
+  const { sum, row, column, lanes } = of;
+  const bias = columns.words?.bias;
+  const whole = toFloats(bias ? addIntegers(sum, loadIntegers("i32x4", bias, address(column))) : sum);
+  if (lanes === k.lanes) return finish(whole, row, column);
+  const all = k.let("some", whole);
+  for (let lane = 0; lane < lanes; lane += 1) finish(laneOf(all, lane), row, addInt(column, lane));
+}
+
 /** Rows of a matrix, `stride` apart, from `start` on. */
 export function plainRow(
   k: Build,
-  x: Pick<Operand, "place" | "stride">,
+  x: Pick<Operand, "place" | "stride"> & Partial<Pick<Operand, "wide">>,
   start: Int,
+  words?: WordRows,
 ): (row: Int) => RowReader {
   return (row) => {
     const a = k.letInt("a", addInt(start, mulInt(row, x.stride)));
+    if (words) return () => (c) => readWord(x, addInt(a, c), words);
     return () => (c) => load(x.place, address(addInt(a, c)));
   };
 }
@@ -382,6 +435,7 @@ export function windowRow(
   window: WindowSpec,
   shape: readonly number[],
   prologue: Steps | undefined,
+  words?: WordRows,
 ): (row: Int) => RowReader {
   return (pixel) => {
     const { sample, row, column } = pixelAt(k, pixel, shape);
@@ -392,13 +446,13 @@ export function windowRow(
       const across = addInt(mulInt(column, k.size(window.stride[1])), mulInt(tx, window.dilation[1]));
       if (border) {
         const tap = tapAt(k, border, down, across);
-        return (c) => loadTap(border, tap, c, "f32");
+        return (c) => (words ? tapWord(border, tap, c, words) : loadTap(border, tap, c, "f32"));
       }
       const a = k.letInt(
         "a",
         addInt(strip.base, mulInt(down, strip.rowStride), mulInt(across, strip.pixelStride)),
       );
-      return (c) => load(strip.place, address(addInt(a, c)));
+      return (c) => (words ? readWord(strip, addInt(a, c), words) : load(strip.place, address(addInt(a, c))));
     };
   };
 }

@@ -20,8 +20,17 @@ import { panelWidths } from "../part/matmul.js";
 import { weightParameter } from "../part/operands.js";
 import type { ByteFilters } from "../part/byte-depthwise.js";
 import { tapPairs } from "../part/byte-depthwise.js";
-import { biasPacking, byteFilterPacking, bytePacking, roundToFours } from "../part/pack-bytes.js";
-import { isZero } from "../part/pack.js";
+import {
+  biasPacking,
+  byteFilterPacking,
+  filtersOfBytes,
+  bytePacking,
+  roundToFours,
+  wordPacking,
+} from "../part/pack-bytes.js";
+import type { Filters } from "../part/depthwise.js";
+import { filterPacking, isZero } from "../part/pack.js";
+import type { WordRows } from "../part/words.js";
 import type { Context } from "./context.js";
 import { sourceOf } from "./context.js";
 
@@ -101,6 +110,42 @@ export function byteColumns(
   });
 }
 
+/** How the operand x of a product in words is read: see `WordRows`. */
+export function wordRows({ schedule: { graph } }: Context, { node }: Sum): WordRows {
+  const { dtype } = nodeOf(graph, node.inputs[0] ?? -1).type;
+  return { lessHalf: dtype === "u8", zero: zeroPointOf(opOf(node.op), node.attributes, 0) };
+}
+
+/** The matrix of a product in words, with `depth` rows. */
+export function wordColumns(c: Context, of: Sum, depth: number): Columns {
+  const count = channels(of.node.type.shape);
+  const width = roundToFours(count);
+  const place = weightParameter(c.k, "w", weightOf(of), wordPacking(depth, count));
+  // Of u8, words are less 128, and so is the zero point.
+  const bias = byteBias(c, of, upTo(width, count), wordRows(c, of).lessHalf ? 128 : 0);
+  return { place, start: 0, depth, count, step: width, wide: true, words: given({ bias }) };
+}
+
+/** The filters of a depthwise sum of bytes that is computed as f32, and its bias in integers. */
+export function depthwiseBytes(
+  c: Context,
+  of: Sum,
+  [height, width]: Size,
+): { readonly filters: Filters; readonly bias?: Place } {
+  const count = channels(of.node.type.shape);
+  const packing = filtersOfBytes(filterPacking(height * width, count, count));
+  const place = weightParameter(c.k, "d", weightOf(of), packing);
+  return {
+    filters: { place, stride: count, wide: true },
+    ...given({ bias: byteBias(c, of, upTo(count, count)) }),
+  };
+}
+
+/** The numbers from 0 on, of which those below `count` are channels. */
+function upTo(places: number, count: number): (number | undefined)[] {
+  return Array.from({ length: places }, (_, at) => (at < count ? at : undefined));
+}
+
 function weightOf({ stage }: Sum): WeightId {
   const source = sourceOf(stage, 1);
   return source.kind === "weight" ? source.weight : bug("a sum of bytes has constant weights");
@@ -135,12 +180,17 @@ export function byteFilters(
   return { place, taps, ...given({ bias: byteBias(c, of, order) }) };
 }
 
-/** The bias as i32, less the products of x's zero point and the weights; undefined if it is 0. */
-function byteBias(c: Context, of: Sum, order: readonly (number | undefined)[]): Place | undefined {
+/** The bias as i32, less the products of x's zero point and the weights; undefined if it is 0. Products are of x less `offset`. */
+function byteBias(
+  c: Context,
+  of: Sum,
+  order: readonly (number | undefined)[],
+  offset = 0,
+): Place | undefined {
   const { schedule, k } = c;
   const bias = sourceOf(of.stage, 2);
   if (bias.kind === "view") return bug("a sum of bytes has a constant bias");
-  const zero = zeroPointOf(opOf(of.node.op), of.node.attributes, 0);
+  const zero = zeroPointOf(opOf(of.node.op), of.node.attributes, 0) - offset;
   if (zero === 0 && isZero(schedule.weights, bias.weight)) return undefined;
   const filters = channels(of.node.type.shape);
   return weightParameter(

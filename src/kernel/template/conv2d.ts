@@ -14,11 +14,11 @@ import { storeResult } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
 import { copiesStrip, makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import type { Factors } from "../part/team.js";
-import { gridProduct } from "../part/team.js";
+import { gridProduct, windowRow } from "../part/team.js";
 import { mostThreads } from "../part/tile.js";
 import { addedFactors, windowFactors } from "./added.js";
 import type { Source } from "#schedule/schedule.js";
-import { byteColumns, scratchElement, sumsBytes } from "./byte-sum.js";
+import { byteColumns, scratchElement, sumsBytes, wordColumns, wordRows } from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
@@ -50,15 +50,28 @@ function convolutionOf(c: Context): Convolution {
 /** An item computes a tile of pixels and output channels; convolutions with groups are computed by rows. */
 export function convolutionByTiles(c: Context): Body {
   const convolution = convolutionOf(c);
-  const { x, y, prologue, weight, window, groups, epilogue, added } = convolution;
+  const { of, x, y, prologue, weight, window, groups, epilogue, added } = convolution;
   if (groups > 1) return byRows(c, convolution);
   const [samples = 1, height = 1, width = 1] = y.shape;
   return gridProduct(c.k, c.tile, {
     rows: samples * height * width,
-    ...windowFactors(c, x, y.shape, weight, window, prologue),
+    ...(sumsBytes(c, of)
+      ? wordFactors(c, of, convolution)
+      : windowFactors(c, x, y.shape, weight, window, prologue)),
     ...given({ added }),
     finish: (sum, row, column) => storeResult(c.k, y, sum, { pixel: row, channel: column }, epilogue),
   });
+}
+
+/** The factors of a convolution of bytes: the windows of the result's pixels in words, and its weights. */
+function wordFactors(c: Context, of: StageOf<"conv2d">, { x, y, window, prologue }: Convolution): Factors {
+  const length = channels(x.shape);
+  return {
+    counts: window.kernel,
+    length,
+    row: windowRow(c.k, x, window, y.shape, prologue, wordRows(c, of)),
+    columns: wordColumns(c, of, window.kernel[0] * window.kernel[1] * length),
+  };
 }
 
 /** A block computes some output rows from a strip of input rows. */

@@ -4,10 +4,22 @@ import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import type { Int, Width } from "../ir/build.js";
-import { addInt, int, mulInt } from "../ir/build.js";
+import {
+  address,
+  addInt,
+  addIntegers,
+  compare,
+  int,
+  laneOf,
+  loadIntegers,
+  mulInt,
+  toFloats,
+  toIntegers,
+  widen,
+} from "../ir/build.js";
 import type { Filters } from "../part/depthwise.js";
 import { emitDepthwise, plainFilters, sumsOf } from "../part/depthwise.js";
-import type { Value } from "../ir/ir.js";
+import type { Place, Value } from "../ir/ir.js";
 import type { Build } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
 import { eachLane, storeResult } from "../part/steps.js";
@@ -15,7 +27,7 @@ import type { WindowSpec } from "../part/strip.js";
 import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import { emitByteDepthwise } from "../part/byte-depthwise.js";
-import { scratchElement, byteFilters, sumsBytes } from "./byte-sum.js";
+import { byteFilters, depthwiseBytes, scratchElement, sumsBytes } from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
@@ -111,6 +123,8 @@ function byteDepthwiseByRows(c: Context, of: StageOf<"depthwise_conv2d">): Body 
 /** An item computes a vec of channels of a pixel. */
 export function depthwiseByPixels(c: Context): Body {
   const { k } = c;
+  const of = stageOf(c, 0, "depthwise_conv2d");
+  if (sumsBytes(c, of)) return byteDepthwiseByPixels(c, of);
   const { x, y, prologue, window, filters, inputs, multiplier, epilogue } = depthwiseOf(c);
   const [samples = 1, height = 1, width = 1] = y.shape;
   const wide = x.wide && filters.wide && (prologue?.wide ?? true);
@@ -130,6 +144,50 @@ export function depthwiseByPixels(c: Context): Body {
         });
       }),
   };
+}
+
+/** The same for bytes, whose products and sums of them are exact as f32; a bias may not be. */
+function byteDepthwiseByPixels(c: Context, of: StageOf<"depthwise_conv2d">): Body {
+  const { k } = c;
+  const { x, y, prologue } = portsOf(c);
+  const window = windowOf(of);
+  const { filters, bias } = depthwiseBytes(c, of, window.kernel);
+  const epilogue = epilogueOf(c, of.stage);
+  const [samples = 1, height = 1, width = 1, depth = 1] = y.shape;
+  const wide = x.wide && (prologue?.wide ?? true);
+  const pixels = samples * height * width;
+  return {
+    blocks: teamBlocks(k, vectorItems(k, pixels, depth, wide)),
+    write: (block) =>
+      eachVectorOfGrid(k, block, { depth, wide, pixels }, (pixel, channel, size) => {
+        const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), {
+          fill: of.node.attributes.zero,
+          ...given({ prologue }),
+        });
+        const reads = { taps: taps(channel, size), pixels: 1 };
+        for (const sum of sumsOf(k, reads, filters, channel, size, undefined)) {
+          const whole = bias ? biased(k, sum, bias, channel) : sum;
+          storeResult(k, y, whole, { pixel, channel }, epilogue);
+        }
+      }),
+  };
+}
+
+/** A sum of whole numbers and a bias of i32, added in integers; of one channel, in all lanes with the bias of its neighbours. */
+function biased(k: Build, sum: Value, bias: Place, channel: Int): Value {
+  const add = (at: Int): Value =>
+    toFloats(addIntegers(toIntegers(widen(sum, "vec")), loadIntegers("i32x4", bias, address(at))));
+  if (sum.type === "vec") return add(channel);
+  const lane = k.letInt("lane", int("and", channel, 3));
+  const all = k.let("all", add(k.letInt("near", int("sub", channel, lane))));
+  const pick = (value: Value, at: number): Value => ({
+    kind: "select",
+    type: "f32",
+    if: compare("eq", lane, at),
+    then: laneOf(all, at),
+    otherwise: value,
+  });
+  return [1, 2, 3].reduce(pick, laneOf(all, 0));
 }
 
 /**

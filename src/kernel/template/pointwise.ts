@@ -20,12 +20,15 @@ import type { Factors } from "../part/team.js";
 import { gridProduct, plainRow } from "../part/team.js";
 import { largeBlockSize } from "../part/tile.js";
 import { addedFactors } from "./added.js";
-import { byteColumns, sumsBytes } from "./byte-sum.js";
+import type { WordRows } from "../part/words.js";
+import { byteColumns, sumsBytes, wordColumns, wordRows } from "./byte-sum.js";
 import type { Context, Ports } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
 /** The rows and columns of `[m, k] · [k, n]`. */
 interface Pointwise extends Ports {
+  /** How rows of x are read as words, if the columns are words. */
+  readonly words?: WordRows;
   readonly depth: number;
   readonly columns: Columns;
   readonly epilogue: Steps;
@@ -38,6 +41,10 @@ function pointwiseOf(c: Context): Pointwise {
   const of = stageOf(c, 0, ["conv2d", "dense"]);
   const { stage } = of;
   const depth = channels(x.shape);
+  if (sumsBytes(c, of) && c.form === "gpu") {
+    const columns = wordColumns(c, of, depth);
+    return { ...ports, depth, columns, words: wordRows(c, of), epilogue: epilogueOf(c, stage) };
+  }
   if (sumsBytes(c, of)) {
     const columns = byteColumns(c, of, { runs: 1, length: depth, columns: channels(y.shape) })(0);
     return { ...ports, depth, columns, epilogue: epilogueOf(c, stage) };
@@ -95,12 +102,12 @@ function widenRows(k: Build, x: Operand, depth: number, first: Int, rows: number
 /** An item computes a tile of rows and columns. */
 export function pointwiseByTiles(c: Context): Body {
   const { k, tile } = c;
-  const { x, y, depth, columns, epilogue, added } = pointwiseOf(c);
+  const { x, y, depth, columns, words, epilogue, added } = pointwiseOf(c);
   return gridProduct(k, tile, {
     rows: vectors(x.shape),
     counts: [],
     length: depth,
-    row: plainRow(k, x, 0),
+    row: plainRow(k, x, 0, words),
     columns,
     ...given({ added }),
     finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, epilogue),

@@ -10,6 +10,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Fusion } from "./fusion.js";
 import { nextStates, startStates } from "./fusion.js";
 import type { Held } from "#template/chain.js";
+import { isByteSum } from "#template/byte-sums.js";
 import { isMap, joinProblem, templateOf } from "#template/chain.js";
 
 /** A legal chain: only nodes of the chain use its values, except the last one. So the kernel has one result. */
@@ -182,7 +183,8 @@ export function kernelTemplate(graph: Graph, nodes: readonly Node[], target: Tar
   const source = nodes.find((node) => node.op === "input" || node.op === "constant");
   if (source) return { problem: `no kernel computes \`${source.name}\`` };
   if (nodes.length === 1) return templateOf(graph, nodes, target);
-  const added = target.addsProducts && addedProduct(graph, nodes)?.product;
+  const isOfBytes = nodes.some((node) => isByteSum(graph, node, target));
+  const added = target.addsProducts && !isOfBytes && addedProduct(graph, nodes)?.product;
   const chain = added ? nodes.filter((node) => node.id !== added.id) : nodes;
   for (const [at, node] of chain.entries()) {
     const problem = joinProblem(graph, chain.slice(0, at), node);
