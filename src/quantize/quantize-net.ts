@@ -9,6 +9,7 @@ import { takeSamples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
+import { plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { QuantizedReport } from "#report/quantized.js";
 import { correctBiases, withBiases } from "./correct-biases.js";
@@ -18,7 +19,7 @@ import type { Losses } from "./measure.js";
 import { compareLosses, measureLosses } from "./measure.js";
 import type { ObserveOptions } from "./observe.js";
 import { quantizeDynamically } from "./dynamic.js";
-import { dynamicReportOf, reportOf } from "./report-of.js";
+import { dynamicReportOf, integerLayers, reportOf } from "./report-of.js";
 import type { Quantization } from "./rewrite.js";
 import { withIntegers } from "./rewrite.js";
 
@@ -127,8 +128,14 @@ export function quantizeWithoutSamples(base: Module): Result<QuantizedNet> {
   return { value: { module: net.module, report }, diagnostics: [] };
 }
 
-function nothingToQuantize({ graph }: Module) {
-  return error("nothing-to-quantize", `${graph.name} has no layer that can be quantized`, {
+function nothingToQuantize(base: Module) {
+  const { name } = base.graph;
+  const before = integerLayers(base).length;
+  if (before > 0)
+    return error("nothing-to-quantize", `${name} has no more layer that can be quantized`, {
+      help: [`${plural(before, "layer")} of it ${before === 1 ? "is" : "are"} in integers already`],
+    });
+  return error("nothing-to-quantize", `${name} has no layer that can be quantized`, {
     help: ["only convolutions and dense layers with constant weights and finite inputs can be"],
   });
 }

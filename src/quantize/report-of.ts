@@ -6,10 +6,10 @@ import { nodeCost } from "#inspect/cost.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import type { F32Layer, QuantizedLayer, QuantizedReport } from "#report/quantized.js";
+import type { F32Layer, IntegerLayer, QuantizedLayer, QuantizedReport } from "#report/quantized.js";
 import type { DynamicNet } from "./dynamic.js";
 import type { Losses } from "./measure.js";
 import type { Product } from "./plan.js";
@@ -40,7 +40,13 @@ export function reportOf(
         loss: how.alone.get(layer.id),
       }),
     })),
-    left: leftLayers(base, new Set(plan.layers.map(({ id }) => id)), how.alone),
+    left: leftLayers(
+      base,
+      new Set(plan.layers.map(({ id }) => id)),
+      how.alone,
+      "its input is not finite for all samples",
+    ),
+    already: integerLayers(base),
     bytes: { before: weightBytes(base), after: weightBytes(module) },
     loss,
   };
@@ -64,7 +70,8 @@ export function dynamicReportOf(base: Module, { module, known, dynamic }: Dynami
           : undefined,
       }),
     })),
-    left: leftLayers(base, new Set(layers.keys()), new Map()),
+    left: leftLayers(base, new Set(layers.keys()), new Map(), "its input has one axis, and so no samples"),
+    already: integerLayers(base),
     bytes: { before: weightBytes(base), after: weightBytes(module) },
   };
 }
@@ -82,20 +89,27 @@ function describe(
   };
 }
 
-/** The nodes that multiply, without those in integers. */
+/** The products that sum integers in the net that is quantized. */
+export function integerLayers(base: Module): IntegerLayer[] {
+  return topological(base.graph).flatMap((node) => {
+    const { macs } = nodeCost(base, node);
+    return macs > 0 && isInteger(node.type.dtype) ? [{ name: node.name, macs }] : [];
+  });
+}
+
+/** The nodes that multiply f32, and why they do. `otherwise` is why a layer whose weights can be integers stays f32. */
 function leftLayers(
   base: Module,
   quantized: ReadonlySet<NodeId>,
   alone: ReadonlyMap<NodeId, number>,
+  otherwise: string,
 ): F32Layer[] {
   return topological(base.graph).flatMap((node): F32Layer[] => {
     const { macs } = nodeCost(base, node);
-    if (quantized.has(node.id) || macs === 0) return [];
+    if (quantized.has(node.id) || macs === 0 || isInteger(node.type.dtype)) return [];
     const loss = alone.get(node.id);
     const reason =
-      loss !== undefined
-        ? "the loss would be too large"
-        : (unfit(base.graph, node) ?? "its input is not finite");
+      loss !== undefined ? "the loss would be too large" : (unfit(base.graph, node) ?? otherwise);
     return [
       {
         name: node.name,

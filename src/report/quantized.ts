@@ -30,6 +30,12 @@ export interface F32Layer {
   readonly loss?: number;
 }
 
+/** A product that summed integers before. */
+export interface IntegerLayer {
+  readonly name: string;
+  readonly macs: number;
+}
+
 /** The content of `cleave quantize --json`. */
 export interface QuantizedReport {
   readonly name: string;
@@ -39,6 +45,8 @@ export interface QuantizedReport {
   readonly limit?: number;
   readonly layers: readonly QuantizedLayer[];
   readonly left: readonly F32Layer[];
+  /** The products that summed integers before. */
+  readonly already: readonly IntegerLayer[];
   /** Bytes of all weights, before and after. */
   readonly bytes: { readonly before: number; readonly after: number };
   /** With samples, the loss in the outputs over them; instead of a softmax, its operand counts. */
@@ -74,6 +82,18 @@ export function quantizedText(report: QuantizedReport, outputs: readonly OutputC
     ...loss(layer),
     layer.reason,
   ]);
+  const already = report.already.map(({ name, macs }) => [
+    name,
+    "",
+    "integers",
+    countText(macs),
+    "",
+    "",
+    "",
+    "",
+    ...(withLosses ? [""] : []),
+    "it was in integers before",
+  ]);
   const columns = [
     ["layer", "left"],
     ["weights", "left"],
@@ -89,7 +109,7 @@ export function quantizedText(report: QuantizedReport, outputs: readonly OutputC
   return [
     table(
       columns.map(([name]) => name),
-      [...rows, ...left],
+      [...rows, ...already, ...left],
       columns.map(([, align]) => align),
     ),
     "",
@@ -99,14 +119,16 @@ export function quantizedText(report: QuantizedReport, outputs: readonly OutputC
   ].join("\n");
 }
 
-function totalText({ name, samples, layers, left, bytes, loss }: QuantizedReport): string {
-  const [own, others] = [layers, left].map((some: readonly { readonly macs: number }[]) =>
+function totalText({ name, samples, layers, left, already, bytes, loss }: QuantizedReport): string {
+  const all = [...layers, ...already];
+  const [own, others] = [all, left].map((some: readonly { readonly macs: number }[]) =>
     some.reduce((sum, { macs }) => sum + macs, 0),
   );
   const share = (own ?? 0) / Math.max(1, (own ?? 0) + (others ?? 0));
   const by = samples > 0 ? `by ${plural(samples, "sample")}` : "without samples";
   const lost = loss === undefined ? "" : `; loss ${loss.toPrecision(3)}`;
-  return `${lineText(name)}, int8, ${by}: ${plural(layers.length, "layer")} in integers with ${percent(share)} of the MACs, ${left.length} in f32; weights ${bytesText(bytes.before)} → ${bytesText(bytes.after)}${lost}`;
+  const before = already.length > 0 ? ` (${already.length} of them before)` : "";
+  return `${lineText(name)}, int8, ${by}: ${plural(all.length, "layer")} in integers${before} with ${percent(share)} of the MACs, ${left.length} in f32; weights ${bytesText(bytes.before)} → ${bytesText(bytes.after)}${lost}`;
 }
 
 function percent(share: number): string {

@@ -249,8 +249,50 @@ describe("what cannot be quantized", () => {
     const inputs = samplesOf(Array.from({ length: 8 }, (_, at) => picture(at, 4)));
     const { value } = await quantize(of, inputs, { loss: Number.POSITIVE_INFINITY });
     expect(value!.report.left.map(({ name, reason }) => [name, reason])).toEqual([
-      ["y", "its input is not finite"],
+      ["y", "its input is not finite for all samples"],
     ]);
+  });
+
+  test("each node that multiplies is in the report once, with the reason that holds for it", async () => {
+    const bytes = (shape: string) =>
+      `quantize(he_normal(seed=1, fan_in=9, shape=[${shape}]), 0.01, type="i8")`;
+    const partly = moduleOf(`
+      net n {
+        input x: f32[N, 12, 12, 3]
+        param v: i8[3, 3, 3, 4] = ${bytes("3, 3, 3, 4")}
+        param u: i8[3, 3, 1, 4] = ${bytes("3, 3, 1, 4")}
+        param t: i8[4, 4] = ${bytes("4, 4")}
+        q = quantize(x, 0.02, zero=64, low=0, high=127, type="u8")
+        r = conv2d(q, v, zero=64) |> dequantize(0.0002) |> quantize(0.03, type="i8")
+        s = depthwise_conv2d(r, u) |> dequantize(0.0003) |> relu
+        a = conv2d(s, filters=4, kernel=3x3) |> relu
+        b = conv2d_transpose(a, filters=4, kernel=2x2, stride=2)
+        c = global_avg_pool(b)
+        d = matmul(reshape(c, shape=[1, 2, 2]), reshape(c, shape=[1, 2, 2])) |> reshape(shape=[1, 4])
+        e = dense(quantize(c + d, 0.05, type="i8"), t) |> dequantize(0.0005)
+        output y = dense(e, units=3)
+      }`);
+    const wanted = {
+      layers: ["a.conv2d", "y"],
+      already: ["r.conv2d", "s.depthwise_conv2d", "e.dense"],
+      left: [
+        ["b", "transposed convolutions have no sums of integers"],
+        ["d.matmul", "both factors are computed"],
+      ],
+    };
+    for (const own of [samples, undefined]) {
+      const { value, diagnostics } = await quantize(partly, own, own && { loss: Number.POSITIVE_INFINITY });
+      expect(diagnostics).toEqual([]);
+      const { layers, already, left } = value!.report;
+      expect({
+        layers: layers.map(({ name }) => name),
+        already: already.map(({ name }) => name),
+        left: left.map(({ name, reason }) => [name, reason]),
+      }).toEqual(wanted);
+      // What is in integers already stays so, and is no reason to refuse the net.
+      const again = await quantize(value!.module, own);
+      expect(again.diagnostics.map(({ help }) => help)).toEqual([["5 layers of it are in integers already"]]);
+    }
   });
 });
 
