@@ -18,6 +18,7 @@ import { refuse, refuseBatch } from "./refusal.js";
 import type { PoweredTensor } from "./batch-powers.js";
 import { powersOf } from "./batch-powers.js";
 import type { Constant, NodeRef, Ref, Value } from "./value.js";
+import type { ElementType } from "./element-type.js";
 import { natural, permuted, places, sameOrder } from "#ir/axis-order.js";
 
 /** The most nodes that a graph may have, as in the language. */
@@ -63,7 +64,10 @@ export interface ImportBuilder {
   at(name: string, isMove?: boolean): void;
   /** The symbol of the open batch, if the batch is open. */
   readonly batch: string | undefined;
-  input(name: string, shape: Shape): NodeRef;
+  /** An input; its numbers are floats until `finish` gives it its type. */
+  input(name: string, shape: Shape, type?: ElementType): NodeRef;
+  /** The types of inputs in the model, as far as they are known. */
+  readonly inputTypes: ReadonlyMap<NodeId, ElementType>;
   /**
    * Adds a node, or computes a constant if all operands are constants. Optional operands that are omitted at the end are zeros; attributes
    * that are omitted have their defaults.
@@ -111,6 +115,7 @@ export function madeOf(made: ReadonlyMap<NodeId, Made>, x: Value): Value | undef
 export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): ImportBuilder {
   const nodes = new Map<NodeId, Node>();
   const batched = new Set<NodeId>();
+  const inputTypes = new Map<NodeId, ElementType>();
   const constants = new Map<WeightId, NodeId>();
   const counts = new Map<NodeId, Counted>();
   const repeated = new Map<NodeId, Constant>();
@@ -363,7 +368,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       isFirst = true;
       mayMove = isMove;
     },
-    input: (name, shape) => {
+    input: (name, shape, type) => {
       const id = add({
         op: "input",
         name: names.unique(name),
@@ -372,8 +377,10 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         attributes: {},
       });
       if (batch !== undefined) batched.add(id);
+      if (type) inputTypes.set(id, type);
       return { kind: "node", id, shape };
     },
+    inputTypes,
     emit,
     literal,
     perSample,

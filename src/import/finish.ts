@@ -11,6 +11,7 @@ import type { Declared } from "./declared.js";
 import { declaredWarning, differs } from "./declared.js";
 import { cleanName } from "./names.js";
 import { batchRefusal, diagnosticOf, quote } from "./refusal.js";
+import { withIntegerInputs } from "./integer-inputs.js";
 import type { Value } from "./value.js";
 import { natural } from "#ir/axis-order.js";
 
@@ -74,7 +75,8 @@ export function finish(
       ? [declaredWarning({ build }, `${file}: output ${quote(output)}`, value, declared)]
       : [],
   );
-  return { value: { graph, weights: build.store, name }, diagnostics };
+  const module = withIntegerInputs({ graph, weights: build.store }, build.inputTypes);
+  return { value: { ...module, name }, diagnostics };
 }
 
 /** The inputs, and the nodes that outputs depend on. */

@@ -3,6 +3,7 @@
 //     x = InputLayer {"batch_input_shape": [null, 8, 8, 3]}      x = Placeholder [-1, 8, 8, 3]
 //     a = Conv2D(x) {"filters": 4, "kernel_size": 3}             w = weight [3, 3, 3, 4]
 //     b = a(y)                                                   s = int [2] 6, 8
+//                                                                x = Placeholder INT32 [-1, 8, 8, 3]
 //     output b                                                   a = Conv2D(x, w) {"strides": [1, 1, 1, 1], "padding": "SAME"}
 
 import type { DataFile } from "#import/data-file.js";
@@ -95,8 +96,9 @@ export function graphModel(text: string): ModelFiles {
   const bytes: number[] = [];
   const nodeOf = ({ name, kind, operands, rest }: Line): object => {
     if (kind === "Placeholder") {
-      const dim = (JSON.parse(rest) as number[]).map((size) => ({ size: `${size}` }));
-      return { name, op: kind, attr: { dtype: { type: "DT_FLOAT" }, shape: { shape: { dim } } } };
+      const [, type = "FLOAT", sizes = ""] = /^(?:([A-Z0-9]+) )?(.*)$/.exec(rest.trim()) ?? [];
+      const dim = (JSON.parse(sizes) as number[]).map((size) => ({ size: `${size}` }));
+      return { name, op: kind, attr: { dtype: { type: `DT_${type}` }, shape: { shape: { dim } } } };
     }
     if (kind === "weight" || kind === "positive" || kind === "int") {
       const [, list = "[]", values = ""] = /^(\[[^\]]*\])(.*)$/.exec(rest) ?? [];

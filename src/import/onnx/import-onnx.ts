@@ -154,7 +154,7 @@ function importGraph(
     build.at(cleanName(name) ?? "constant");
     const ref = fixed
       ? build.literal(fixed.data, fixed.shape)
-      : build.input(name, shapes.shapes.get(name) ?? []);
+      : build.input(name, shapes.shapes.get(name) ?? [], type);
     scope.values.set(name, rounded(build, valueOf(ref, type)));
   }
   let refused: ReturnType<typeof walk>;

@@ -129,7 +129,7 @@ function importModel(
       build.at(cleanName(name) ?? "constant");
       const ref = fixed
         ? build.literal(fixed.data, fixed.shape)
-        : build.input(name, shapes.shapes.get(name) ?? []);
+        : build.input(name, shapes.shapes.get(name) ?? [], type);
       return rounded(build, valueOf(ref, type));
     });
     const made = make({ file, build, weights }, values);

@@ -1,9 +1,9 @@
 // Quantized values. DequantizeLinear of constants is an expression over them, which is computed when the weights are packed. Other
 // quantized values are computed as floats, and rounded where the model rounds them.
 
-import type { IntegerType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { isScale } from "#ops/quantize.js";
+import { integerTypes } from "#import/integer-inputs.js";
 import { smallLimit } from "#import/builder.js";
 import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, scalar, rounded } from "#import/lowering.js";
@@ -141,14 +141,6 @@ function converted(
   const trimmed = isLong ? steps : ctx.build.emit("reshape", [steps], { shape });
   return { ...x, ref: ctx.build.emit(op, [x.ref, trimmed], attributes) };
 }
-
-/** The element types of integers that graphs have, by ONNX's names. */
-const integerTypes: Readonly<Record<string, IntegerType>> = {
-  uint8: "u8",
-  int8: "i8",
-  int16: "i16",
-  int32: "i32",
-};
 
 /** Whether a scale is float32 and, as far as it is known, positive. */
 function isStep({ type, ref, shape }: Value): boolean {
