@@ -273,7 +273,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         return { inputs, result: table.eval(inputs, normal, type) };
       };
       // Quantized weights stay integers.
-      const isKept = table.integers === "converts" && count > 1;
+      const isKept = table.integers === "converts";
       if (!isKept && ((small && count <= eager) || (isFew && fixed.some((one) => one.small)) || isJump)) {
         eager -= count;
         const { inputs, result } = evaluate();

@@ -119,7 +119,7 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     const kernel = random.pick([1, 3, 3]);
     const isDepthwise = random.next() < 0.3;
     const groups = isDepthwise ? c : c % 2 === 0 && random.next() < 0.2 ? 2 : 1;
-    const filters = isDepthwise ? c * random.pick([1, 1, 2]) : groups * random.pick([2, 3, 4, 8]);
+    const filters = isDepthwise ? c * random.pick([1, 1, 2]) : groups * random.pick([1, 2, 3, 4, 8]);
     const stride = h >= 4 && w >= 4 ? random.pick([1, 1, 2]) : 1;
     const pad = kernel === 3 ? 1 : 0;
     const terms = (c / groups) * kernel * kernel;
@@ -212,7 +212,7 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
 
   const dense = (x: Value): Value => {
     const [, c = 1] = x.shape;
-    const units = random.int(2, 9);
+    const units = random.int(1, 9);
     const mean = quantity([1, c, 1, 1], spread(x));
     if (form === "QLinear")
       lines.push(`${mean.name} = com.microsoft.QLinearGlobalAveragePool(${of(x)}, ${to(mean)})`);

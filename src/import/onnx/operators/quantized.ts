@@ -158,13 +158,13 @@ function pointOf(zero: Value | undefined): number | undefined {
 
 /**
  * A value whose elements are integers of an element type of graphs. Inputs and weights are converted; their elements are such integers
- * already. Undefined for a single number, which is computed immediately, and for sums, which are no weights.
+ * already. Undefined for sums, which are no weights, and for numbers that depend on the open batch.
  */
 function integersOf(ctx: Context, x: Value): Value | undefined {
   const dtype = integerTypes[x.type.name];
   const { ref } = x;
   const isConstant = ref.kind === "constant";
-  if (!dtype || (isConstant && (elements(x.shape) === 1 || ref.batchPowers))) return undefined;
+  if (!dtype || (isConstant && ref.batchPowers)) return undefined;
   const own = isConstant ? ref.dtype : ctx.build.nodes.get(ref.id)?.type.dtype;
   if (own === dtype) return x;
   if (dtype === "i32" && !isConstant) return undefined;
@@ -296,7 +296,11 @@ function qGemm(node: OnnxNode, ctx: Context): Value {
   const left = dequantized(ctx, a, aScale, node.optional(2), 0);
   const right = dequantized(ctx, b, bScale, node.optional(5), node.int("transB", 0) === 1 ? 0 : 1);
   const step = combine(ctx, "mul", [combine(ctx, "mul", [aScale, bScale]), scalar(ctx, alpha)]);
-  const bias = c && combine(ctx, "mul", [c, step], { type: aScale.type });
+  // A single number in the steps of several columns is no integer multiple of one of them.
+  const isOne = c && elements(c.shape) === 1 && elements(step.shape) > 1;
+  const bias = isOne
+    ? combine(ctx, "mul", [c, step], { type: aScale.type })
+    : c && dequantized(ctx, c, step, undefined, c.shape.length - 1);
   const result = products["Gemm"]?.(withOperands({ ...node, op: "Gemm" }, [left, right, bias]), ctx) as Value;
   const scale = node.optional(7);
   return scale ? quantizedTo(ctx, result, scale, node.optional(8), 1, a.type) : result;
