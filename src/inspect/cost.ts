@@ -33,9 +33,12 @@ export function nodeCost(module: Module, node: Node): NodeCost {
   };
 }
 
-/** Whether a node is a constant that counts as a parameter. */
+/** Whether a node is a constant that counts as a parameter. A single number that a pass wrote, as a zero point, is none of the model's. */
 function isParameter(module: Module, node: Node): boolean {
-  return node.op === "constant" && entryOf(module.weights, node.attributes.weight).source.kind !== "absent";
+  if (node.op !== "constant") return false;
+  const { source, type } = entryOf(module.weights, node.attributes.weight);
+  const isHelper = source.kind === "literal" && type.shape.length === 0 && node.origin.pass !== undefined;
+  return source.kind !== "absent" && !isHelper;
 }
 
 /** Parameters (a constant with many users counts once) and multiply-accumulates of a whole graph at batch 1. */

@@ -9,7 +9,7 @@ import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { storedBytes, weightBandwidth } from "#ir/target.js";
 import { elements, isInteger } from "#ir/type.js";
-import { bytesText } from "#ir/units.js";
+import { bytesText, timeText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import { deepestTransform, isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
@@ -145,7 +145,9 @@ function chooseWithin(
 
 function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
   const faster = transformed.filter(({ seconds }) => seconds < direct);
-  if (faster.length === 0) return "that is modelled to be faster";
+  const [best] = transformed.toSorted((a, b) => a.seconds - b.seconds);
+  if (faster.length === 0 && best)
+    return `Winograd's algorithm is modelled to take ${timeText(best.seconds)} in its best tiles, ${best.size}×${best.size}, and direct sums ${timeText(direct)}`;
   const fewest = least(faster.map(({ bytes }) => bytes));
   return `transformed weights take ${bytesText(fewest - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights as f32`;
 }
