@@ -316,6 +316,25 @@ function matMulIntegerToFloat(node: OnnxNode, ctx: Context): Value {
   return bias ? combine(ctx, "add", [result, bias]) : result;
 }
 
+/** A product of floats, quantized by their range, and integers. The operands are A, B, the scale and zero point of B, and a bias. */
+function dynamicQuantizeMatMul(node: OnnxNode, ctx: Context): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  const [integers = a, scale = a, point] = dynamicQuantize(withOperands(node, [a]), ctx);
+  const left = dequantized(ctx, integers, scale, point, 0);
+  const right = dequantized(ctx, b, node.input(2), node.optional(3), b.shape.length - 1);
+  const result = product(ctx, left, right);
+  const bias = node.optional(4);
+  return bias ? combine(ctx, "add", [result, bias]) : result;
+}
+
+/** A choice between quantized values. */
+function qLinearWhere(node: OnnxNode, ctx: Context): Value {
+  const chosen = combine(ctx, "where", [node.input(0), floatAt(node, ctx, 1), floatAt(node, ctx, 4)], {
+    type: float32,
+  });
+  return quantizedTo(ctx, chosen, node.input(7), node.optional(8), 1, node.input(1).type);
+}
+
 /** Quantized operators of onnxruntime's domain. */
 export const quantizedOperators: OperatorTable = {
   QLinearAdd: ofTwo("add"),
@@ -339,7 +358,9 @@ export const quantizedOperators: OperatorTable = {
       channelsLast(x.shape.length),
     );
   },
+  QLinearWhere: qLinearWhere,
   QGemm: qGemm,
+  DynamicQuantizeMatMul: dynamicQuantizeMatMul,
   MatMulIntegerToFloat: matMulIntegerToFloat,
 };
 
