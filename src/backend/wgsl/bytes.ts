@@ -42,7 +42,7 @@ export function byteAccessors(array: string, words: Words, used: ReadonlySet<str
   );
 }
 
-/** Conversions between words and vecs, and the nearest integer within bounds. */
+/** Conversions between words and vecs. */
 export const byteHelpers: Readonly<Record<string, string>> = {
   i8_lanes: `fn i8_lanes(word: u32) -> vec4f {
   return vec4f(vec4i(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
@@ -55,16 +55,6 @@ export const byteHelpers: Readonly<Record<string, string>> = {
   pack_word: `fn pack_word(value: vec4f) -> u32 {
   let bytes = (vec4u(vec4i(value)) & vec4u(255u)) << vec4u(0u, 8u, 16u, 24u);
   return bytes.x | bytes.y | bytes.z | bytes.w;
-}
-`,
-  nearest_f32: `fn nearest_f32(x: f32, zero: f32, low: f32, high: f32) -> f32 {
-  let steps = round(x) + zero;
-  return min(select(low, steps, low < steps), high);
-}
-`,
-  nearest_vec4f: `fn nearest_vec4f(x: vec4f, zero: f32, low: f32, high: f32) -> vec4f {
-  let steps = round(x) + zero;
-  return min(select(vec4f(low), steps, vec4f(low) < steps), vec4f(high));
 }
 `,
 };

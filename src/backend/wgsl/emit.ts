@@ -34,7 +34,7 @@ import { bindingsOf, mayBeHalves } from "./bindings.js";
 import type { Limits } from "./limits.js";
 import type { Shader } from "./print.js";
 import { printShader, workgroupsOf } from "./print.js";
-import { formOf, shareKernels } from "./share.js";
+import { formOf, shareKernels, spellNearest } from "./share.js";
 
 /** A shader of a program: a form of kernel, and one way of binding its buffers. */
 interface ProgramShader extends Shader {
@@ -75,7 +75,7 @@ export function printShaders(
 ): ProgramShaders {
   const all = programInSubgroups(program);
   const instead = all.launches.map((launch, at) => (launch === program.launches[at] ? undefined : launch));
-  const kernels = all.kernels.map(foldKernel);
+  const kernels = all.kernels.map((kernel) => foldKernel(spellNearest(kernel)));
   const forms = kernels.map((kernel) => formOf(kernel, program.lanes));
   const groups = new Map<string, Launch[]>();
   for (const launch of [...program.launches, ...instead]) {

@@ -265,13 +265,10 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
         return binary(value.fn === "add" ? "+" : "-", code(value.a), code(value.b));
       case "integers":
         return call("vec4i", integer(value.value));
-      case "nearest": {
-        const own = use(value.type === "vec" ? "nearest_vec4f" : "nearest_f32");
-        return call(own, code(value.x), float(value.zero), float(value.low), float(value.high));
-      }
       case "widen_integers":
       case "shuffle":
       case "shift_integers":
+      case "nearest":
       case "dot_pairs":
       case "dot_fours":
         return bug("this target has no registers of 16 bytes");

@@ -3,6 +3,7 @@
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { nearestInSteps } from "#kernel/ir/build.js";
 import { mapOperands } from "#kernel/ir/walk.js";
 import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 
@@ -92,9 +93,24 @@ type Role = "value" | "offset" | "count";
 /** The replacement of an integer: the same or another integer, and a register that is added to it or replaces it. */
 type Replace = (number: number, role: Role) => { readonly number: number; readonly register?: Register };
 
+/** The kernel with `nearest` in single steps, so that launches can share its numbers. */
+export function spellNearest(kernel: Kernel): Kernel {
+  return hasIntegers(kernel) ? rewrite(kernel, (number) => ({ number })) : kernel;
+}
+
+function hasIntegers({ parameters }: Kernel): boolean {
+  return parameters.some(({ element }) => element !== undefined);
+}
+
+/** Whether a constant may be a zero point or a bound of integers. Layers have different ones, so in kernels of bytes these are sizes too. */
+function isWhole({ type, value }: Extract<Value, { kind: "const" }>): boolean {
+  return type === "f32" && Number.isInteger(value) && Math.abs(value) < 2 ** 24 && !Object.is(value, -0);
+}
+
 /** The kernel with its integers replaced, always in the same order; shared values stay shared. */
 function rewrite(kernel: Kernel, replace: Replace): Kernel {
   const seen = new Map<Value, Value>();
+  const isOfBytes = hasIntegers(kernel);
 
   function body(statements: readonly Statement[]): Statement[] {
     return statements.flatMap((statement) => (statement.kind === "comment" ? [] : [one(statement)]));
@@ -143,10 +159,12 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
 
   function remade(old: Value): Value {
     if (old.kind === "const") {
-      if (old.type !== "i32") return old;
+      if (old.type !== "i32" && !(isOfBytes && isWhole(old))) return old;
       const { number, register } = replace(old.value, "value");
+      if (register && old.type === "f32") return { kind: "to_f32", type: "f32", x: register };
       return register ?? { ...old, value: number };
     }
+    if (old.kind === "nearest") return value(nearestInSteps(old));
     if ("address" in old) return { ...old, address: address(old.address) };
     // The counts of shifts and masks are part of the form.
     const isFixed = old.kind === "int" && (old.fn === "shl" || old.fn === "shr" || old.fn === "and");

@@ -505,6 +505,13 @@ function nearestOf(value: Value): Value | undefined {
   return { kind: "nearest", type: rounded.type, x: rounded.x, zero, low, high };
 }
 
+/** What `nearest` computes, in single steps; see `nearestOf`. */
+export function nearestInSteps({ x, zero, low, high }: Extract<Value, { kind: "nearest" }>): Value {
+  const steps = binary("add", unary("round", x), f32(zero));
+  const atLeast = choose("lt", { a: f32(low), b: steps, then: steps, otherwise: f32(low) });
+  return binary("min", atLeast, f32(high));
+}
+
 /** The number that an f32, or each lane of a vec, is, if it is known at compile time. */
 function constantOf(value: Value): number | undefined {
   const one = value.kind === "splat" ? value.x : value;
