@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 
-/** Dawn's object must stay reachable while any part of it is in use; otherwise Node crashes at a garbage collection. */
+/** The object without flags, which all callers share. */
 let kept: object | undefined;
 
 const help = [
@@ -22,7 +22,7 @@ export async function nodeGpu(flags: readonly string[] = []): Promise<Result<obj
   try {
     const { create } = await import("webgpu");
     const gpu = create([...flags]);
-    kept = flags.length === 0 ? gpu : (kept ?? gpu);
+    if (flags.length === 0) kept = gpu;
     alive.add(gpu);
     return { value: gpu, diagnostics: [] };
   } catch (cause) {
@@ -36,6 +36,7 @@ export async function nodeGpu(flags: readonly string[] = []): Promise<Result<obj
   }
 }
 
+/** Dawn's objects must stay reachable while any part of them is in use; otherwise Node crashes at a garbage collection. */
 const alive = new Set<object>();
 
 /** The error of an emitted module as a diagnostic, if it is a `GpuError`. */

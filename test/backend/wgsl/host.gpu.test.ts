@@ -1,6 +1,6 @@
 // The host part of a module for WebGPU: tensors in memory and in buffers, turns, samples, and every way to fail.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Artifact } from "#backend/artifact.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
@@ -317,4 +317,11 @@ test("without WebGPU, without an adapter, and with too small limits load says so
     },
   };
   expect(await codeOf(load({ gpu: { requestAdapter: async () => refusing } }))).toBe("no-adapter");
+});
+
+test("an object that was made with flags is not for callers without", async () => {
+  vi.resetModules();
+  const { nodeGpu: fresh } = await import("../../../src/node/gpu.js");
+  const flagged = (await fresh(["backend=null"])).value;
+  expect((await fresh()).value).not.toBe(flagged);
 });
