@@ -7,7 +7,7 @@ import { createFresh } from "#ir/fresh.js";
 import type { Node, NodeId, NodeOf, WeightId } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
-import type { TensorType } from "#ir/type.js";
+import type { IntegerType, TensorType } from "#ir/type.js";
 import { isInteger } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -37,15 +37,23 @@ export const divideSums: Pass = {
       const [x, w, b] = operands(graph, node);
       if (!isProduct(node) || w?.op !== "constant" || b?.op !== "constant" || !x) continue;
       const range = integerRange(graph, x.id);
-      const whole = weights.readF32(w.attributes.weight);
       const bias = weights.readF32(b.attributes.weight).slice();
-      if (isExact(whole, range, bias)) continue;
-      const { upper, lower } = digitsOf(weights, w.attributes.weight);
+      if (isExact(weights.readF32(w.attributes.weight), range, bias)) continue;
+      const { upper, lower } = digitsOf(weights, w.attributes.weight, "i16");
+      const absent = weights.add(b.name, b.type, { kind: "absent" });
+      const exactWith = (offsets: Digits): boolean =>
+        [upper, lower].every((part, at) =>
+          isExact(
+            weights.readF32(part).slice(),
+            range,
+            weights.readF32(offsets[at === 0 ? "upper" : "lower"]),
+          ),
+        );
+      // The bias belongs to the sum of the lower digits, if that has room for it.
+      const whole: Digits = { upper: absent, lower: b.attributes.weight };
+      const offsets = exactWith(whole) ? whole : digitsOf(weights, b.attributes.weight, "i32");
       // Otherwise both parts would be rounded too.
-      const none = new Float32Array(bias.length);
-      const areExact =
-        isExact(weights.readF32(upper), range, none) && isExact(weights.readF32(lower), range, bias);
-      if (!areExact) continue;
+      if (!exactWith(offsets)) continue;
       const { position } = node;
       const origin = { pass: "divide-sums", spans: node.origin.spans };
       const made: Node[] = [];
@@ -61,8 +69,11 @@ export const divideSums: Pass = {
         made.push(makeNode({ ...node, id, name: fresh.unique(`${node.name}.${name}`), inputs, origin }));
         return id;
       };
-      const absent = weights.add(b.name, b.type, { kind: "absent" });
-      const inputs = [part("upper", upper, constant(`${b.name}.none`, absent)), part("lower", lower, b.id)];
+      const [high, low] =
+        offsets === whole
+          ? [constant(`${b.name}.none`, absent), b.id]
+          : [constant(`${b.name}.upper`, offsets.upper), constant(`${b.name}.lower`, offsets.lower)];
+      const inputs = [part("upper", upper, high), part("lower", lower, low)];
       made.push(
         makeNode({
           id: node.id,
@@ -116,8 +127,14 @@ function isExact(weight: Float32Array, [low, high]: readonly [number, number], b
   return up.every((sum) => sum < exact * divisor) && down.every((sum) => -sum < exact * divisor);
 }
 
-/** The parts of an integer weight: multiples of the base, and the rest. */
-function digitsOf(store: WeightStore, id: WeightId): { readonly upper: WeightId; readonly lower: WeightId } {
+/** The parts of a weight: multiples of the base, and the rest. */
+interface Digits {
+  readonly upper: WeightId;
+  readonly lower: WeightId;
+}
+
+/** The digits of an integer weight; `type` is that of the upper ones. */
+function digitsOf(store: WeightStore, id: WeightId, type: "i16" | "i32"): Digits {
   const { shape } = entryOf(store, id).type;
   const scalar = (value: number): WeightId =>
     store.add("scale", { dtype: "f32", shape: [] }, { kind: "literal", data: Float32Array.of(value) });
@@ -129,14 +146,14 @@ function digitsOf(store: WeightStore, id: WeightId): { readonly upper: WeightId;
   ): WeightId => store.add(`${id}.${op}`, { dtype, shape }, { kind: "expression", op, attributes, inputs });
   const real = (integers: WeightId, scale: number): WeightId =>
     add("dequantize", "f32", [integers, scalar(scale)], { zero: 0 });
-  const integers = (values: WeightId, scale: number, type: "i8" | "i16"): WeightId =>
-    add("quantize", type, [values, scalar(scale)], {
+  const integers = (values: WeightId, scale: number, own: IntegerType): WeightId =>
+    add("quantize", own, [values, scalar(scale)], {
       zero: 0,
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
-      type,
+      type: own,
     });
-  const upper = real(integers(real(id, 1), base, "i16"), base);
+  const upper = real(integers(real(id, 1), base, type), base);
   const lower = add("sub", "f32", [real(id, 1), upper], {});
-  return { upper: integers(upper, 1, "i16"), lower: integers(lower, 1, "i8") };
+  return { upper: integers(upper, 1, type), lower: integers(lower, 1, type === "i32" ? "i32" : "i8") };
 }

@@ -27,6 +27,20 @@ function dense(random: Random): string {
   }`;
 }
 
+/** Sums whose biases alone take all bits of f32. */
+function biased(random: Random): string {
+  const inputs = random.int(300, 3000);
+  const bias = () => random.pick([-1, 1]) * (2 ** 24 - random.int(0, 1000));
+  return `net t {
+    input x: u8[1, ${inputs}]
+    param w: i8[${inputs}, 5] = ${quantized(`[${inputs}, 5]`, random.int(1, 99))}
+    param b: i32[5] = [${bias()}, ${bias()}, 3, 0, ${bias()}]
+    acc = dense(x, w, b, zero=${random.pick([0, 3, 128])})
+    output s = dequantize(acc, 0.001)
+    output y = quantize(dequantize(acc, 0.001), 200, zero=3, type="u8")
+  }`;
+}
+
 function convolution(random: Random): string {
   const [inputs, filters] = [random.pick([8, 32, 64, 128]), random.pick([8, 16, 30])];
   const type = random.pick(["u8", "i8"]);
@@ -56,6 +70,11 @@ describe.each([
   [
     "long sums, which are divided",
     dense,
+    (ops: readonly string[]) => ops.filter((op) => op === "dense").length === 2,
+  ],
+  [
+    "sums with large biases, which are divided",
+    biased,
     (ops: readonly string[]) => ops.filter((op) => op === "dense").length === 2,
   ],
   ["3×3 convolutions", convolution, () => true],
