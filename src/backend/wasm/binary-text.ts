@@ -1,26 +1,26 @@
-// Binaries as text of a module: a printable character for each byte, and the second binary as what differs from the first.
+// Binaries as text of a module.
 
+import { zlibSync } from "fflate";
+import { toBase64 } from "../base64.js";
 import { unsigned } from "./code.js";
 
 /**
- * Bytes as a text that stands between double quotes as it is. A printable ASCII character stands for its code, and U+0100 + b for
- * any other byte b, so that a byte is a character's code modulo 256. Compressed with gzip, binaries are half as large as in
- * base64, where equal bytes give equal characters at one place in three only.
+ * Two binaries, each in pieces, as base64 of what zlib makes of them: for each piece of the first, its length and its bytes, then what makes
+ * the second's piece of it. Pieces that are nearly the same, such as a kernel's function in both, are so near enough for the compression to
+ * find that.
  */
-export function bytesText(bytes: Uint8Array): string {
-  const pieces: string[] = [];
-  for (let start = 0; start < bytes.length; start += 8192) {
-    pieces.push(String.fromCharCode(...Array.from(bytes.subarray(start, start + 8192), characterCode)));
-  }
-  return pieces.join("");
+export function binariesText(simd: readonly Uint8Array[], relaxed: readonly Uint8Array[]): string {
+  const count = Math.max(simd.length, relaxed.length);
+  const pieces = Array.from({ length: count }, (_, at) => {
+    const [from, to] = [simd[at] ?? none, relaxed[at] ?? none];
+    // What differs nearly everywhere compresses better as it is.
+    const [delta, whole] = [deltaOf(from, to), deltaOf(none, to)];
+    return joined([unsigned(from.length), from, delta.length < whole.length / 2 ? delta : whole]);
+  });
+  return toBase64(zlibSync(joined(pieces), { level: 9 }));
 }
 
-/** Not as they are: what ends or escapes a text, and `<`, since a page that holds a module ends it at `</script`. */
-const escaped = new Set([0x22, 0x3c, 0x5c]);
-
-function characterCode(byte: number): number {
-  return byte >= 0x20 && byte < 0x7f && !escaped.has(byte) ? byte : 0x100 + byte;
-}
+const none = new Uint8Array();
 
 /** Fewest bytes that are copied, and how far ahead of the last copy the next one is looked for. */
 const [least, reach] = [6, 512];
@@ -28,9 +28,9 @@ const [least, reach] = [6, 512];
 /**
  * What makes `to` of `from`: the length of `to`, then until that is reached how many bytes follow, these bytes, how far from the
  * end of the last copy the next one begins, and its length. Numbers are unsigned LEB128. `to` should go on like `from` after
- * short differences, as the binaries for SIMD and relaxed SIMD do.
+ * short differences, as the same kernel for SIMD and relaxed SIMD does.
  */
-export function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
+function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
   const pieces: ArrayLike<number>[] = [unsigned(to.length)];
   let [source, at] = [0, 0];
   while (at < to.length) {

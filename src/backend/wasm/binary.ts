@@ -34,10 +34,10 @@ const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
 const mostPages = 65536;
 
 /**
- * The bytes of a binary. The memory is imported as `host.memory`, with a maximum and not shared. A host that shares it between threads
+ * The bytes of a binary: what comes before the code of the functions, then each function. The memory is imported as `host.memory`, with a maximum and not shared. A host that shares it between threads
  * replaces the 1 (with a maximum) after the name by 3 (shared).
  */
-export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<ArrayBuffer> {
+export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<ArrayBuffer>[] {
   const signatures: Signature[] = [];
   const typeOf = (signature: Signature): number => {
     const found = signatures.findIndex((other) => sameSignature(other, signature));
@@ -62,20 +62,32 @@ export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<Arr
   const exports = functions.flatMap(({ exportName }, at) =>
     exportName === undefined ? [] : [[...name(exportName), 0x00, ...unsigned(imports.length + at)]],
   );
-  return Uint8Array.from([
+  const code = functions.map((one) => Uint8Array.from(functionBytes(one)));
+  const head = [
     ...magic,
     ...section(1, signatures.map(signatureBytes)),
     ...section(2, [memoryImport, ...functionImports]),
     ...section(3, functionTypes.map(unsigned)),
     ...section(7, exports),
-    ...section(10, functions.map(functionBytes)),
-  ]);
+    ...sectionHead(
+      10,
+      functions.length,
+      code.reduce((sum, { length }) => sum + length, 0),
+    ),
+  ];
+  return [Uint8Array.from(head), ...code];
 }
 
 /** A section: its number, its length, the number of entries, the entries. */
 function section(id: number, entries: readonly (readonly number[])[]): number[] {
-  const content = [...unsigned(entries.length), ...entries.flat()];
-  return [id, ...unsigned(content.length), ...content];
+  const content = entries.flat();
+  return [...sectionHead(id, entries.length, content.length), ...content];
+}
+
+/** What comes before the entries of a section, which have some bytes in all. */
+function sectionHead(id: number, count: number, bytes: number): number[] {
+  const counted = unsigned(count);
+  return [id, ...unsigned(counted.length + bytes), ...counted];
 }
 
 function signatureBytes({ parameters, results }: Signature): number[] {

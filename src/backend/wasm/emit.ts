@@ -25,7 +25,7 @@ import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
-import { bytesText, deltaOf } from "./binary-text.js";
+import { binariesText } from "./binary-text.js";
 import { functionsOf } from "./functions.js";
 import type { Layout } from "./layout.js";
 import { layoutOf } from "./layout.js";
@@ -59,7 +59,7 @@ export function emitWasm(
     stagedText(program),
     tableText(program.table),
     section("Kernels, as WebAssembly"),
-    binariesText(binaryOf(program, false), binaryOf(program, true)),
+    `/** The binaries for SIMD and for relaxed SIMD, compressed, as base64. */\nconst binaries =\n  "${binariesText(binaryOf(program, false), binaryOf(program, true))}";\n`,
     section("Runtime"),
     ...runtimeText("wasm", packed, hasDots),
     packed.embedded ?? "",
@@ -80,16 +80,12 @@ export function emitWasm(
   };
 }
 
-/** The kernels of a program as a binary, for SIMD or relaxed SIMD. */
-export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
+/** The kernels of a program as a binary, in pieces, for SIMD or relaxed SIMD. */
+export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer>[] {
   const forms = program.kernels.map((kernel) => (relaxed && kernel.fours) || kernel);
   const functions = functionsOf(forms);
   const kernels = forms.map((kernel) => printKernel(kernel, { lanes: program.lanes, relaxed, functions }));
   return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
-}
-
-function binariesText(simd: Uint8Array, relaxed: Uint8Array): string {
-  return `/** A byte is a character's code modulo 256; of the second binary there is what differs from the first. */\nconst binaries = {\n  size: ${simd.length},\n  simd:\n    "${bytesText(simd)}",\n  relaxed:\n    "${bytesText(deltaOf(simd, relaxed))}",\n};\n`;
 }
 
 function kernelsText(program: KernelProgram, options: EmitOptions): string {

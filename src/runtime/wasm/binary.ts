@@ -1,56 +1,43 @@
 // The binaries of a module, from the text in it.
 
-/** The binary for SIMD, and what makes the one for relaxed SIMD of it; `size` is the number of bytes of the first. */
-export interface Binaries {
-  readonly size: number;
-  readonly simd: string;
-  readonly relaxed: string;
-}
-
-/** A binary of the net `name`. Throws if the text was not read as it was written. */
-export function binaryOf(
+/**
+ * The text's bytes, decompressed, are for each piece of the binary for SIMD its length, its bytes, and then what makes the
+ * other binary's piece of it: the length of that, and then again and again how many bytes follow, these bytes, how many of
+ * the first piece to skip, how many to copy. Numbers are unsigned LEB128.
+ */
+export async function binaryOf(
   name: string,
-  { size, simd, relaxed }: Binaries,
+  text: string,
   wanted: "simd" | "relaxed",
-): Uint8Array<ArrayBuffer> {
-  if (simd.length !== size) {
-    throw new Error(`${name}: the module's text was not read as UTF-8; serve it with "charset=utf-8"`);
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof DecompressionStream !== "function") {
+    throw new Error(`${name}: this engine has no DecompressionStream; compile with --target js for it`);
   }
-  return wanted === "simd" ? textBytes(simd) : applyDelta(textBytes(simd), textBytes(relaxed));
-}
-
-/** A byte is a character's code modulo 256. */
-function textBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
-  return bytes;
-}
-
-/** The length of the result; then again and again how many bytes follow, these bytes, how many bytes of `from` to skip, how many to copy. */
-function applyDelta(from: Uint8Array, delta: Uint8Array): Uint8Array<ArrayBuffer> {
+  const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   let at = 0;
-  /** An unsigned number in LEB128. */
   const number = (): number => {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = delta[at++] ?? 0;
+      const byte = bytes[at++] ?? 0;
       value += (byte & 127) << shift;
       if (byte < 128) return value;
     }
   };
-  const result = new Uint8Array(number());
-  let [source, end] = [0, 0];
-  const put = (bytes: Uint8Array): number => {
-    result.set(bytes, end);
-    end += bytes.length;
-    return bytes.length;
-  };
-  while (end < result.length) {
-    const count = number();
-    at += put(delta.subarray(at, at + count));
-    source += number();
-    const length = number();
-    source += put(from.subarray(source, source + length));
+  const take = (count: number) => bytes.subarray(at, (at += count));
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  while (at < bytes.length) {
+    const simd = take(number());
+    if (wanted === "simd") parts.push(simd);
+    let source = 0;
+    for (let left = number(); left > 0;) {
+      const literal = take(number());
+      source += number();
+      const copied = simd.subarray(source, (source += number()));
+      if (wanted === "relaxed") parts.push(literal, copied);
+      left -= literal.length + copied.length;
+    }
   }
-  return result;
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

@@ -7,7 +7,6 @@ import { expectObject } from "../ports.js";
 import type { LoadOptions, Model, Net } from "../types.js";
 import type { Staged } from "../weights.js";
 import { readWeights, roomsOf } from "../weights.js";
-import type { Binaries } from "./binary.js";
 import { binaryOf } from "./binary.js";
 import { startWorkers } from "./workers.js";
 
@@ -29,7 +28,8 @@ export interface WasmModule {
   /** Read into the arena, one after another. */
   readonly staged: Staged;
   readonly table: readonly number[];
-  readonly binaries: Binaries;
+  /** For SIMD and relaxed SIMD; see `binaryOf`. */
+  readonly binaries: string;
   /** `import.meta.url`: the weights are next to it. */
   readonly url: string;
   /** The weights in base64. */
@@ -50,7 +50,7 @@ const leastWork = { launch: 400, net: 8000, kernel: 1000 };
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
   const { model, layout, setup } = module;
   expectObject(model, "load takes an object with options", options);
-  const bytes = binaryOf(model.name, module.binaries, binaryFor(module, options.simd));
+  const bytes = await binaryOf(model.name, module.binaries, binaryFor(module, options.simd));
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;
   const steps = [...setup, ...module.launches].map((launch) => stepOf(module, launch, threads, options));

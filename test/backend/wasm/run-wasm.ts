@@ -25,7 +25,7 @@ export async function runWasm(
   const pages = Math.ceil((layout.scratch + program.scratch * 4) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
-  const binary = await WebAssembly.compile(binaryOf(program, relaxed));
+  const binary = await WebAssembly.compile(bytesOf(program, relaxed));
   const { exports } = await WebAssembly.instantiate(binary, { host });
   const bytes = new Uint8Array(memory.buffer).fill(0x3b);
   for (const { name } of program.kernels) {
@@ -98,4 +98,14 @@ function put(weight: PackedWeight, memory: WebAssembly.Memory, at: number): numb
     to += piece.length;
   }
   return at + values.byteLength;
+}
+
+/** The binary of a program's kernels. */
+export function bytesOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  return joined(binaryOf(program, relaxed));
+}
+
+/** A binary of its pieces. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
 }

@@ -3,7 +3,6 @@
 import wabt from "wabt";
 import { describe, expect, test } from "vitest";
 import { encodeBinary } from "#backend/wasm/binary.js";
-import { binaryOf } from "#backend/wasm/emit.js";
 import type { MathFunction } from "#backend/wasm/math.js";
 import { mathFunction } from "#backend/wasm/math.js";
 import { call, localGet, memory as access } from "#backend/wasm/code.js";
@@ -24,7 +23,7 @@ import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
 import { at, float, let_, load, loop, plus, register, set, store } from "../kernels.js";
 import { smallProgram } from "../programs.js";
-import { runWasm } from "./run-wasm.js";
+import { bytesOf, joined, runWasm } from "./run-wasm.js";
 
 const samples = scaled(12);
 const seeds = scaled(40);
@@ -120,7 +119,7 @@ test("another decoder reads the binaries and disassembles them", () => {
     "net n {\n  input a: f32[1, 5, 5, 6]\n  output y = conv2d(a, filters=7, kernel=3x3, padding=same) |> gelu\n}",
   );
   for (const relaxed of [false, true]) {
-    const binary = readWasm(binaryOf(lower(schedule(module, wasmTarget)), relaxed), {
+    const binary = readWasm(bytesOf(lower(schedule(module, wasmTarget)), relaxed), {
       readDebugNames: false,
       relaxed_simd: true,
     });
@@ -150,7 +149,9 @@ async function onFour(name: MathFunction, values: readonly number[]): Promise<Fl
   };
   const pages = { initial: 1, maximum: 1 };
   const memory = new WebAssembly.Memory(pages);
-  const binary = await WebAssembly.compile(encodeBinary({ imports: [], functions: [...helpers, whole] }));
+  const binary = await WebAssembly.compile(
+    joined(encodeBinary({ imports: [], functions: [...helpers, whole] })),
+  );
   const instance = await WebAssembly.instantiate(binary, { host: { memory } });
   const array = new Float32Array(memory.buffer);
   const results: number[] = [];
