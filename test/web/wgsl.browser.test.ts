@@ -4,7 +4,14 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Artifact } from "#backend/artifact.js";
+import { compile } from "#compile/compile.js";
 import { emit } from "#compile/emit.js";
+import { interpret } from "#interpret/interpret.js";
+import { inputNodes } from "#ir/graph.js";
+import { elements, isInteger } from "#ir/type.js";
+import { drawIntegers, drawValues } from "#ops/distributions.js";
+import { seededRandom } from "#ops/random.js";
+import { randomBytes } from "../backend/random-bytes.js";
 import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "../backend/wgsl/cases.js";
 import { computingOps } from "../op-module.js";
 import { scaled } from "../scale.js";
@@ -82,6 +89,37 @@ describe.skipIf(!adapter)("in Chromium", () => {
   test.each(exampleFiles)(
     "%s, optimized, at a small size",
     (file) => expectAgreement([exampleCase(file)]),
+    slow,
+  );
+
+  test(
+    "nets of bytes have the bits of the interpreter, with the dot product of WGSL and without",
+    async () => {
+      const feature = "packed_4x8_integer_dot_product";
+      const hasFeature = await adapter!.page.evaluate(`navigator.gpu.wgslLanguageFeatures.has("${feature}")`);
+      expect(hasFeature).toBe(true);
+      for (let seed = 1; seed <= 2 * seeds; seed += 1) {
+        const random = seededRandom(seed);
+        const text = randomBytes(random);
+        const model = moduleOf(text);
+        const { dtype, shape } = inputNodes(model.graph)[0]!.type;
+        const count = elements(shape);
+        const x = isInteger(dtype) ? drawIntegers(random, dtype, count) : drawValues(random, "normal", count);
+        const expected = [...interpret(model, new Map([["x", { shape, data: Float64Array.from(x) }]]))];
+        const artifact = compile(model, { target: "wgsl" }).value!;
+        const without = { ...artifact, module: artifact.module.replaceAll(feature, "none_of_this_name") };
+        for (const made of [artifact, without]) {
+          const given = [{ address: adapter!.place(made), inputs: { x: [...x] } }];
+          const [result] = await inPage<{ outputs: Record<string, number[]> }[]>(
+            adapter!.page,
+            "(modules) => runAll(modules)",
+            given,
+          );
+          for (const [name, { data }] of expected)
+            expect(Object.values(result!.outputs[name]!), text).toEqual([...Float32Array.from(data)]);
+        }
+      }
+    },
     slow,
   );
 
