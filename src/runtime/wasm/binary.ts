@@ -13,9 +13,7 @@ export async function binaryOf(
   if (typeof DecompressionStream !== "function") {
     throw new Error(`${name}: this engine has no DecompressionStream; compile with --target js for it`);
   }
-  const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const bytes = await decompress(text);
   let at = 0;
   const number = (): number => {
     let value = 0;
@@ -26,7 +24,7 @@ export async function binaryOf(
     }
   };
   const take = (count: number) => bytes.subarray(at, (at += count));
-  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const parts: Uint8Array[] = [];
   while (at < bytes.length) {
     const simd = take(number());
     if (wanted === "simd") parts.push(simd);
@@ -39,5 +37,23 @@ export async function binaryOf(
       left -= literal.length + copied.length;
     }
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+  const binary = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    binary.set(part, end);
+    end += part.length;
+  }
+  return binary;
+}
+
+/** What zlib compressed, from base64. */
+async function decompress(text: string): Promise<Uint8Array> {
+  const binary = atob(text);
+  const packed = new Uint8Array(binary.length);
+  for (let at = 0; at < packed.length; at++) packed[at] = binary.charCodeAt(at);
+  const { readable, writable } = new DecompressionStream("deflate");
+  const writer = writable.getWriter();
+  const written = writer.write(packed).then(() => writer.close());
+  const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), written]);
+  return new Uint8Array(bytes);
 }
