@@ -25,7 +25,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { arenaElements } from "#ir/arenas.js";
 import { elements, isInteger } from "#ir/type.js";
-import { bytesText } from "#ir/units.js";
+import { bytesText, plural } from "#ir/units.js";
 import { codeBytes } from "#ir/compact.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -119,7 +119,7 @@ function* emitSteps(
     // f16 holds whole numbers only up to 2,048, and sums of integers must be exact.
     f16: (options.f16 ?? false) && !hasIntegers(module.graph),
     ...given({ packedInto: options.packedInto, onPacked: options.onPacked }),
-    summary: `${opCount(module.graph)} ops in ${program.launches.length} kernels`,
+    summary: `${plural(opCount(module.graph), "op")} in ${plural(program.launches.length, "kernel")}`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };
   const { needs, finish } = begin(program, emitOptions);

@@ -34,7 +34,7 @@ export function kernelErrors({ graph }: Module, target: Target): Diagnostic[] {
       {
         ...given({ span: node.origin.spans[0] }),
         help: [
-          `optimize the module for ${target.name}, with the pass \`center-integers\`: it moves such zero points out of sums`,
+          `the pass \`center-integers\` moves zero points out of sums: do not leave it out, and optimize the module for ${target.name}`,
         ],
       },
     ),

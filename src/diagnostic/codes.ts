@@ -139,7 +139,7 @@ export const codeGroups = {
       "wrong-kernel":
         "A kernel that a dump or a pass made is not possible; its operators are computed in another way.",
       "zero-point":
-        "A sum of integers has a zero point, which kernels of the target do not take: the pass `center-integers` did not run, or for another target.",
+        "A sum of integers has a zero point, which kernels of the target do not take: the pass `center-integers` did not run, or ran for another target.",
       "wrong-module": "A graph that a program built is not valid.",
       "graph-too-large": "A graph has too many nodes for a picture.",
       "too-large-to-embed": "The weights are too large to be embedded in a module.",

@@ -31,7 +31,8 @@ export function withIntegerInputs(module: Module, types: ReadonlyMap<NodeId, Ele
     parts: Pick<Node, "op" | "name" | "inputs" | "type"> & { attributes: object },
   ): NodeId => {
     const id = fresh.nextId();
-    const { position, origin } = near;
+    const { position } = near;
+    const origin = { ...near.origin, pass: "import" };
     nodes.set(id, makeNode({ ...parts, id, name: fresh.unique(parts.name), position, origin } as never));
     return id;
   };

@@ -63,8 +63,8 @@ export interface Target {
   /** Whether integers of up to 16 bits are stored as such, and sums of integers of 8 bits are computed in integers; else both are f32. */
   readonly integers?: true;
   /**
-   * Whether memory has only words: then integers are stored as such if they are bytes and their channels are a multiple of four, in arenas of
-   * their own, and only sums over such channels are computed in integers.
+   * Whether memory has only words. Then bytes are stored as such if their channels are a multiple of four, in arenas of their own, and other
+   * integers are f32; only sums over such channels are computed in integers.
    */
   readonly words?: true;
   /** Multiply-accumulates per second of a dense matmul, and of a depthwise convolution. */

@@ -9,7 +9,6 @@ import { takeSamples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
-import { plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { QuantizedReport } from "#report/quantized.js";
 import { correctBiases, withBiases } from "./correct-biases.js";
@@ -132,8 +131,8 @@ function nothingToQuantize(base: Module) {
   const { name } = base.graph;
   const before = integerLayers(base).length;
   if (before > 0)
-    return error("nothing-to-quantize", `${name} has no more layer that can be quantized`, {
-      help: [`${plural(before, "layer")} of it ${before === 1 ? "is" : "are"} in integers already`],
+    return error("nothing-to-quantize", `${name} has no more layers that can be quantized`, {
+      help: [`${before} of its layers ${before === 1 ? "is" : "are"} in integers already`],
     });
   return error("nothing-to-quantize", `${name} has no layer that can be quantized`, {
     help: ["only convolutions and dense layers with constant weights and finite inputs can be"],
@@ -202,7 +201,7 @@ async function keepLimit(
     if (!value) return { diagnostics };
     if (value.losses.loss <= limit) return { value, diagnostics: [] };
     if (count < most) continue;
-    const message = `no layer can be quantized with a loss of ${limit}`;
+    const message = `none of the ${order.length} layers in f32 can be quantized with a loss of ${limit}`;
     const help = [`one layer alone loses ${value.losses.loss.toPrecision(3)}`];
     return { diagnostics: [error("quantize-limit", message, { help })] };
   }

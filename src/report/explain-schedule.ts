@@ -176,9 +176,10 @@ function convolutionText({ size, reason, directSeconds, costs }: Omit<Convolutio
   const text = (cost: (typeof costs)[number]): string =>
     `${timeText(cost.seconds)} with ${bytesText(cost.bytes)} of transformed weights`;
   const all = costs.map((cost) => `${cost.size}×${cost.size} ${text(cost)}`);
-  const others = (own: number | undefined) => all.filter((_, at) => costs[at]?.size !== own).join(", ");
+  const others = all.filter((_, at) => costs[at]?.size !== size).join(", ");
   const chosen = costs.find((cost) => cost.size === size);
-  return chosen
-    ? `3×3 in Winograd tiles of ${size}×${size}: modelled ${text(chosen)}; ${others(size)}; direct ${timeText(directSeconds)}`
-    : `3×3 directly: modelled ${timeText(directSeconds)}; ${others(undefined)}; ${reason}`;
+  const [way, own, last] = chosen
+    ? [`in Winograd tiles of ${size}×${size}`, text(chosen), `direct ${timeText(directSeconds)}`]
+    : ["directly", timeText(directSeconds), reason];
+  return `3×3 ${way}: modelled ${[own, others, last].filter((part) => part !== "").join("; ")}`;
 }

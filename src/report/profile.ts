@@ -82,6 +82,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     macs: kernels.reduce((sum, { macs }) => sum + macs, 0),
     bytes: kernels.reduce((sum, { bytes }) => sum + bytes, 0),
   };
+  const hasIntegers = kernels.some(({ integerMacs }) => integerMacs > 0);
   const head = [
     "#",
     "kernel",
@@ -90,7 +91,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     "ms",
     "share",
     "MACs",
-    machine?.integers ? "GOP/s" : "GFLOP/s",
+    hasIntegers ? "GOP/s" : "GFLOP/s",
     "bytes",
     ...(machine ? ["of roofline", "bound by"] : ["GB/s"]),
   ];

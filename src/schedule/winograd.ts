@@ -9,11 +9,11 @@ import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { storedBytes, weightBandwidth } from "#ir/target.js";
 import { elements, isInteger } from "#ir/type.js";
-import { bytesText, timeText } from "#ir/units.js";
+import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import { deepestTransform, isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
-import { transformedBytes } from "#template/work.js";
+import { transformedWeightBytes } from "#template/work.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
 
@@ -145,9 +145,7 @@ function chooseWithin(
 
 function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
   const faster = transformed.filter(({ seconds }) => seconds < direct);
-  const [best] = transformed.toSorted((a, b) => a.seconds - b.seconds);
-  if (faster.length === 0 && best)
-    return `Winograd's algorithm is modelled to take ${timeText(best.seconds)} in its best tiles, ${best.size}×${best.size}, and direct sums ${timeText(direct)}`;
+  if (faster.length === 0) return "direct sums are modelled to be faster than all tiles";
   const fewest = least(faster.map(({ bytes }) => bytes));
   return `transformed weights take ${bytesText(fewest - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights as f32`;
 }
@@ -246,7 +244,7 @@ export function weightBytesRead(
   for (const [id, size] of winograd) {
     const node = nodeOf(graph, id);
     const types = operands(graph, node).map(({ type }) => type);
-    bytes += transformedBytes(types, target, size) - bytesOfWeights(graph, node, target);
+    bytes += transformedWeightBytes(types, target, size) - bytesOfWeights(graph, node, target);
   }
   return bytes;
 }

@@ -75,12 +75,12 @@ export const winogradWork: WorkOf = (stage, inputs, target, { winograd }) => {
   return {
     macs,
     seconds: macs / target.denseMacs + (products * tiles * (depth + columns)) / (target.transforms ?? 1),
-    moreWeightBytes: transformedBytes(inputs, target, winograd) - (w ? storedBytes(w, target) : 0),
+    moreWeightBytes: transformedWeightBytes(inputs, target, winograd) - (w ? storedBytes(w, target) : 0),
   };
 };
 
 /** Bytes of the transformed weights of a convolution with operands of these types: those of products of bytes have 16 bits. */
-export function transformedBytes(
+export function transformedWeightBytes(
   [x, w]: readonly TensorType[],
   target: Target,
   winograd: KernelPlan["winograd"],

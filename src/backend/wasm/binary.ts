@@ -34,8 +34,8 @@ const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
 const mostPages = 65536;
 
 /**
- * The bytes of a binary: what comes before the code of the functions, then each function. The memory is imported as `host.memory`, with a maximum and not shared. A host that shares it between threads
- * replaces the 1 (with a maximum) after the name by 3 (shared).
+ * The bytes of a binary: what comes before the code of the functions, then each function. The memory is
+ * imported as `host.memory`, with a maximum, and is not shared. A host that shares it between threads replaces the 1 (with a maximum) after the name by 3 (shared).
  */
 export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<ArrayBuffer>[] {
   const signatures: Signature[] = [];

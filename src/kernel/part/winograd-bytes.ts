@@ -1,8 +1,7 @@
 // Winograd's algorithm for bytes, in tiles of 2×2 results.
 //
-// With 2·G in place of G, all transforms add and subtract integers: an input is at most 4 · 255, a weight 9 · 128, so both have 16 bits, and
-// the transform of the products is 4 times the
-// result. It is exact modulo 2³², so it is exact if 4 times each sum has 32 bits.
+// With 2·G in place of G, all transforms add and subtract integers: an input is at most 4 · 255, a weight 9 · 128, so both have 16 bits. The
+// transform of the products is 4 times the result. Sums wrap modulo 2³², so it is exact if 4 times each result has 32 bits.
 
 import type { WeightId } from "#ir/graph.js";
 import {

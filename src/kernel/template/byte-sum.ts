@@ -157,8 +157,7 @@ export function bytesSummed(
   of: Sum,
 ): { readonly element: "i8" | "u8"; readonly bias: Place | undefined } {
   const filters = channels(of.node.type.shape);
-  const order = Array.from({ length: roundToFours(filters) }, (_, at) => (at < filters ? at : undefined));
-  return { element: byteOf(c, of), bias: byteBias(c, of, order) };
+  return { element: byteOf(c, of), bias: byteBias(c, of, upTo(roundToFours(filters), filters)) };
 }
 
 /** The filters of a depthwise sum of bytes. */
