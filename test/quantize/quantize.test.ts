@@ -291,7 +291,9 @@ describe("what cannot be quantized", () => {
       }).toEqual(wanted);
       // What is in integers already stays so, and is no reason to refuse the net.
       const again = await quantize(value!.module, own);
-      expect(again.diagnostics.map(({ help }) => help)).toEqual([["5 of its layers are in integers already"]]);
+      expect(again.diagnostics.map(({ help }) => help)).toEqual([
+        ["5 of its layers are in integers already"],
+      ]);
     }
   });
 });
