@@ -1,4 +1,4 @@
-// What passes add to compute with integers is no parameter of the model.
+// Numbers that passes add to compute with integers are not counted as parameters of the model.
 
 import { expect, test } from "vitest";
 import { optimize } from "#compile/optimize.js";

@@ -289,7 +289,7 @@ describe("what cannot be quantized", () => {
         already: already.map(({ name }) => name),
         left: left.map(({ name, reason }) => [name, reason]),
       }).toEqual(wanted);
-      // What is in integers already stays so, and is no reason to refuse the net.
+      // Layers that are in integers already stay so, and the net is still accepted.
       const again = await quantize(value!.module, own);
       expect(again.diagnostics.map(({ help }) => help)).toEqual([
         ["5 of its layers are in integers already"],

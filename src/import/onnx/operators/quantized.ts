@@ -296,7 +296,7 @@ function qGemm(node: OnnxNode, ctx: Context): Value {
   const left = dequantized(ctx, a, aScale, node.optional(2), 0);
   const right = dequantized(ctx, b, bScale, node.optional(5), node.int("transB", 0) === 1 ? 0 : 1);
   const step = combine(ctx, "mul", [combine(ctx, "mul", [aScale, bScale]), scalar(ctx, alpha)]);
-  // A single number in the steps of several columns is no integer multiple of one of them.
+  // Divided by the steps of several columns, a single number is not an integer.
   const isOne = c && elements(c.shape) === 1 && elements(step.shape) > 1;
   const bias = isOne
     ? combine(ctx, "mul", [c, step], { type: aScale.type })
