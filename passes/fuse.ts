@@ -207,7 +207,10 @@ function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): s
   };
   if (!fusion.condition(facts)) return "its `when` does not hold";
   if (cost.saving > 0) return undefined;
-  return `would keep ${bytesText(cost.savedBytes)} out of memory, but ${extraText(cost)}`;
+  const strips = cost.strips === 1 ? "1 strip leaves" : `${countText(cost.strips)} strips leave`;
+  const idle = cost.idleSeconds > 0 ? `${strips} some of ${target.threads?.count ?? 1} threads idle` : "";
+  const costs = [extraText(cost), idle].filter((text) => text !== "").join(", and ");
+  return `would keep ${bytesText(cost.savedBytes)} out of memory, but ${costs}`;
 }
 
 /**

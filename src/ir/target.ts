@@ -51,6 +51,11 @@ export interface Target {
    * results of an item of its matrix product; a block should have `items` items.
    */
   readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
+  /**
+   * Threads of a run whose caller allows threads, which the blocks of a kernel should keep busy, and the seconds of a kernel that they divide
+   * among them. Absent if a run has one thread.
+   */
+  readonly threads?: { readonly count: number; readonly leastSeconds: number };
   /** Which kernels of several stages are useful; absent if none is. */
   readonly chains?: Chains;
   /** Whether a kernel can add the products of a second convolution to its sums. */

@@ -19,6 +19,8 @@ export interface FusedCost extends OnChip {
   readonly savedBytes: number;
   /** Whether the scratch is within the target's limit. */
   readonly fits: boolean;
+  /** Modelled seconds that threads idle, because the strips can't keep all of them busy. */
+  readonly idleSeconds: number;
   /** Modelled seconds saved; negative if the fused kernel costs more. */
   readonly saving: number;
 }
@@ -26,6 +28,7 @@ export interface FusedCost extends OnChip {
 /**
  * The cost of nodes, in order, that a template holds. As in Qararyah et al. 2024 (arXiv 2404.19331, §4), traffic is input · overlap +
  * output + weights · strips, and a strip must fit on chip. The strip height with the least cost is taken, or the requested one if it fits.
+ * Strips also divide the work among threads; what the threads idle counts too.
  */
 export function costOf(
   graph: Graph,
@@ -44,12 +47,18 @@ export function costOf(
   const added = addedProduct(graph, nodes)?.product.id;
   const own = nodes.filter(({ id }) => id !== added);
   const members = { graph, nodes: own, stages: own.filter((node) => !isMap(node)) };
-  const priced = (templates[template].onChip?.(members, target) ?? []).map((choice) => ({
-    ...choice,
-    savedBytes,
-    fits: choice.scratchBytes <= target.scratchBytes,
-    saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
-  }));
+  const plan = { template, winograd: 0 } as const;
+  const seconds = own.reduce((sum, node) => sum + workOf(graph, node, target, plan).seconds, 0);
+  const priced = (templates[template].onChip?.(members, target) ?? []).map((choice) => {
+    const idle = idleSeconds(seconds, choice, target);
+    return {
+      ...choice,
+      savedBytes,
+      fits: choice.scratchBytes <= target.scratchBytes,
+      idleSeconds: idle,
+      saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds - idle,
+    };
+  });
   // Of the strips that fit, the one with the least time; of equal times, the higher strip. If none fits, the strip that needs the least.
   return (
     priced.find((one) => one.fits && one.rows === wanted?.rows && one.pixels === wanted.pixels) ??
@@ -58,9 +67,19 @@ export function costOf(
       ...nothingOnChip,
       savedBytes,
       fits: true,
+      idleSeconds: 0,
       saving: gain,
     }
   );
+}
+
+/**
+ * What a run loses if the strips of a kernel can't keep all threads busy, where kernels of one op can. A run has one thread, which loses
+ * nothing, or all of them; a module doesn't know which, so this is half of what all threads lose.
+ */
+function idleSeconds(seconds: number, { strips }: OnChip, { threads }: Target): number {
+  if (!threads || strips === 0 || seconds < threads.leastSeconds) return 0;
+  return (seconds * (Math.ceil(strips / threads.count) / strips - 1 / threads.count)) / 2;
 }
 
 /** The work of a node of a kernel, by the algorithm in the kernel's plan. */

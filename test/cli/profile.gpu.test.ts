@@ -125,7 +125,7 @@ test("the command prints a table, or JSON without infinities", async () => {
   );
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).toMatch(
-    /^fm_mobile on wasm, 1 thread: [\d.]+ ms a run, the median of 2\n35 ops → 8 kernels\nthis machine: /,
+    /^fm_mobile on wasm, 1 thread: [\d.]+ ms a run, the median of 2\n35 ops → 10 kernels\nthis machine: /,
   );
   const json = await cleave("profile", "examples/seed.net", "--runs", "1", "--target", "js", "--json");
   expect(json.code).toBe(0);

@@ -9,6 +9,8 @@ import type { Target } from "#ir/target.js";
 export const wasmTarget: Target = {
   name: "wasm",
   lanes: 4,
+  // Most phones and laptops have four fast cores.
+  threads: { count: 4, leastSeconds: 20e-6 },
   chains: { stages: 3, keeps: ["rows"] },
   integers: true,
   // The scratch of a fused kernel should stay in half of a 512 KiB L2 cache.
