@@ -17,11 +17,6 @@ interface Emitted {
 
 const manifests = import.meta.glob<Manifest>("./compiled/manifest.json", { eager: true, import: "default" });
 const modules = import.meta.glob<Emitted>("./compiled/*/*.mjs");
-const weights = import.meta.glob<string>("./compiled/*/*.safetensors", {
-  eager: true,
-  query: "?url",
-  import: "default",
-});
 
 /** The manifest that compile.ts wrote. */
 export function readManifest(): Manifest {
@@ -30,16 +25,11 @@ export function readManifest(): Manifest {
   return manifest;
 }
 
-/** Loads a compiled net. The bundler moved the file of its weights, so `load` gets the URL. */
+/** Loads a compiled net. The bundler finds its weights by itself. */
 export async function loadProgram({ net, target, threads }: Choice): Promise<Net> {
-  const path = `./compiled/${target}/${net}`;
-  const module = await modules[`${path}.mjs`]?.();
-  const url = weights[`${path}.packed.safetensors`];
-  if (!module || url === undefined) throw new Error(`${net} is not compiled for the target ${target}.`);
-  return module.load({
-    weights: new URL(url, document.baseURI),
-    ...(target === "wasm" && threads > 1 ? { threads } : {}),
-  });
+  const module = await modules[`./compiled/${target}/${net}.mjs`]?.();
+  if (!module) throw new Error(`${net} is not compiled for the target ${target}.`);
+  return module.load(target === "wasm" && threads > 1 ? { threads } : {});
 }
 
 /** Why this browser cannot run a target, in a sentence; undefined if it seems to be able to. */

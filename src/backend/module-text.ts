@@ -36,9 +36,19 @@ export function headerText(program: KernelProgram, options: EmitOptions, languag
     .concat("\n");
 }
 
-/** The function that the module exports. It passes the named constants to the runtime's loader. */
-export function loadText(loader: string, { embedded }: PlacedWeights, names: string): string {
-  const all = `model, ${names}, url: import.meta.url${embedded === undefined ? "" : ", embedded"}`;
+/**
+ * The function that the module exports. It passes the named constants to the runtime's loader. Bundlers look for the literal
+ * `new URL("…", import.meta.url)`, and emit the file.
+ */
+export function loadText(
+  program: Pick<KernelProgram, "name">,
+  loader: string,
+  { embedded, elements }: PlacedWeights,
+  names: string,
+): string {
+  const beside = `file: () => new URL(${jsString(`./${encodeURIComponent(packedName(program))}`)}, import.meta.url)`;
+  const place = embedded === undefined ? (elements > 0 ? [beside] : []) : ["embedded"];
+  const all = ["model", names, ...place].join(", ");
   return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;
 }
 
@@ -63,7 +73,7 @@ export function modelText(
       )
       .join("");
   const batch = program.batch === undefined ? "" : `  batch: ${jsString(program.batch)},\n`;
-  const file = jsString(`${fileNameOf(program.name)}.packed.safetensors`);
+  const file = jsString(packedName(program));
   return `const model = {
   name: ${jsString(program.name)},
   inputs: [
@@ -73,6 +83,10 @@ ${ports(program.outputs)}  ],
 ${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}"${storedText(packed)} },
 };
 `;
+}
+
+function packedName({ name }: Pick<KernelProgram, "name">): string {
+  return `${fileNameOf(name)}.packed.safetensors`;
 }
 
 /** How the weights are stored, if some are stored as codes. */

@@ -29,12 +29,20 @@ export interface Outputs {
 ${ports(program, program.outputs, "Float32Array")}
 }
 
+export type Weights = string | URL | Request | Response | ReadableStream<Uint8Array> | Blob | ArrayBuffer | Uint8Array;
+
 export interface LoadOptions {
   /**
-   * A URL, relative to the module, or the bytes of ${packed}${wasm ? ", which are copied" : ", which are kept and must not change"}.
-   * Default: that file beside the module, or the weights embedded in it.
+   * ${packed}, as it is or compressed by gzip: its URL, relative to where the module looks for it; a request, a response, a stream; or its
+   * bytes${wasm ? ", which are copied" : ", which are kept and must not change"}. Default: that file beside the module, or the weights embedded in it.
    */
-  readonly weights?: string | URL | ArrayBuffer | Uint8Array;
+  readonly weights?: Weights | Promise<Weights>;
+  /** In place of the global \`fetch\`, for headers or a cache of your own. */
+  readonly fetch?: typeof fetch;
+  /** Ends loading: \`load\` rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called as weights arrive, with bytes as they are used: decompressed, if they are compressed. */
+  readonly onProgress?: (progress: { readonly loaded: number; readonly total: number }) => void;
 ${gpu ? gpuLoadTypes : wasm ? threadLoadTypes : ""}}
 
 export interface RunOptions {

@@ -4,19 +4,24 @@ import { given } from "#diagnostic/given.js";
 import type { Artifact } from "#backend/artifact.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
-import { aBoolean, aCount, anAmount, anObject, expectOptions, oneOf } from "#diagnostic/options.js";
+import {
+  aBoolean,
+  aCount,
+  aFunction,
+  anAmount,
+  anObject,
+  expectOptions,
+  oneOf,
+} from "#diagnostic/options.js";
 import { toBase64 } from "#backend/base64.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 
 const loadKinds: OptionKinds<LoadOptions> = {
-  weights: {
-    takes: "a URL, an ArrayBuffer or a Uint8Array",
-    holds: (value) =>
-      typeof value === "string" ||
-      value instanceof URL ||
-      ArrayBuffer.isView(value) ||
-      hasProperties(value, "byteLength"),
-  },
+  // The module says what it takes.
+  weights: { takes: "weights", holds: () => true },
+  fetch: aFunction,
+  signal: anObject("an AbortSignal", "throwIfAborted"),
+  onProgress: aFunction,
   gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
   device: anObject("a GPUDevice", "createBuffer"),
   threads: aCount,

@@ -7,7 +7,7 @@ import { format } from "oxfmt";
 
 /** The parts of emitted modules by name, and the files that contain them. */
 const parts = {
-  shared: ["hash", "weights", "ports"],
+  shared: ["hash", "source", "weights", "ports"],
   compact: ["compact"],
   net: ["net"],
   js: ["js"],

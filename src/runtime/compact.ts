@@ -1,36 +1,26 @@
 // Reads weights that are stored in fewer bits than f32, and widens them piece by piece. Only modules that have such weights contain this
 // file.
 
-import type { Model, Stored, StoredCodes, WeightsSource } from "./types.js";
+import type { Source } from "./source.js";
+import type { Model, Stored, StoredCodes } from "./types.js";
 import type { Room } from "./weights.js";
 import { readWeights } from "./weights.js";
 
 type Weighted = Pick<Model, "name" | "weights">;
 
 /** In place of `findWeights`: the weights as f32. */
-export async function findCompact(
-  model: Weighted,
-  base: string,
-  source: WeightsSource | undefined,
-  embedded: string | undefined,
-): Promise<Float32Array> {
+export async function findCompact(model: Weighted, source: Source): Promise<Float32Array> {
   const weights = new Float32Array(model.weights.elements);
-  await readCompact(model, base, source, embedded, [{ bytes: new Uint8Array(weights.buffer) }]);
+  await readCompact(model, source, [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
 }
 
 /** In place of `readWeights`. */
-export async function readCompact(
-  model: Weighted,
-  base: string,
-  source: WeightsSource | undefined,
-  embedded: string | undefined,
-  rooms: readonly Room[],
-): Promise<void> {
+export async function readCompact(model: Weighted, source: Source, rooms: readonly Room[]): Promise<void> {
   const { bytes = 0, stored = [] } = model.weights;
   // In units of f32, as the file is read.
   const inFile = { name: model.name, weights: { ...model.weights, elements: bytes / 4 } };
-  await readWeights(inFile, base, source, embedded, piecesOf(bytes, sectionsOf(stored, rooms)));
+  await readWeights(inFile, source, piecesOf(bytes, sectionsOf(stored, rooms)));
 }
 
 /** A part of the file: its bytes, and what becomes of them. All parts are multiples of 4 bytes long. */

@@ -28,9 +28,8 @@ export interface JsModule {
   /** Weights that only the setup reads, one after another, into a separate array; absent if there are none. */
   readonly staged?: Staged;
   readonly table: readonly number[];
-  /** `import.meta.url`: the weights are next to it. */
-  readonly url: string;
-  /** The weights in base64. */
+  /** See `Source`. */
+  readonly file?: () => URL;
   readonly embedded?: string;
 }
 
@@ -72,12 +71,13 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
 
 /** The weights that stay, after the setup. */
 async function prepareWeights(
-  { model, setup, staged = [], url, embedded }: JsModule,
+  { model, setup, staged = [], file, embedded }: JsModule,
   options: LoadOptions,
   call: (weights: Float32Array, launch: JsLaunch) => void,
 ): Promise<Float32Array> {
+  const source = { file, embedded, options };
   if (staged.length === 0) {
-    const all = await findWeights(model, url, options.weights, embedded);
+    const all = await findWeights(model, source);
     for (const launch of setup) call(all, launch);
     return all;
   }
@@ -93,6 +93,6 @@ async function prepareWeights(
       for (const launch of setup.slice(from, to)) call(from < first ? resident : stage, launch);
     },
   );
-  await readWeights(model, url, options.weights, embedded, rooms);
+  await readWeights(model, source, rooms);
   return resident;
 }

@@ -54,12 +54,32 @@ export interface Model {
   readonly weights: WeightsInfo;
 }
 
-/** The source of packed weights: a URL (relative to the module), or the bytes of the packed file. */
-export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
+/** The packed file, as it is or compressed by gzip: its URL (relative to the module), a request or response, a stream, or its bytes. */
+type WeightsGiven =
+  | string
+  | URL
+  | Request
+  | Response
+  | ReadableStream<Uint8Array>
+  | Blob
+  | ArrayBuffer
+  | Uint8Array;
+
+/** Bytes of weights that have arrived, decompressed, and all of them. */
+export interface Progress {
+  readonly loaded: number;
+  readonly total: number;
+}
 
 export interface LoadOptions {
   /** Default: the packed file next to the module, or the weights embedded in it. */
-  readonly weights?: WeightsSource;
+  readonly weights?: WeightsGiven | Promise<WeightsGiven>;
+  /** In place of the global `fetch`, for headers or a cache of one's own. */
+  readonly fetch?: typeof fetch;
+  /** Ends loading; `load` then fails with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called as weights arrive. */
+  readonly onProgress?: (progress: Progress) => void;
   /**
    * wgsl: the `navigator.gpu` to use if none exists or another one is wanted, such as that of the package `webgpu` in
    * Node.

@@ -1,32 +1,30 @@
-// Reads the packed weights piece by piece to where they are used: from given bytes, a URL, or base64 text in the
-// module.
+// Reads the packed weights piece by piece to where they are used, and checks them.
 
 import { addToHash, endHash, hashBytes, startHash } from "./hash.js";
-import type { Model, WeightsSource } from "./types.js";
+import type { Origin, Source } from "./source.js";
+import { bytesOf, givenBytes, isGzip, openSource, readFully } from "./source.js";
+import type { LoadOptions, Model } from "./types.js";
 
 /** The parts of a model that are read here. */
 type Weighted = Pick<Model, "name" | "weights">;
 
 /** The packed weights as f32. Given bytes are used without a copy if their alignment allows it. */
-export async function findWeights(
-  model: Weighted,
-  base: string,
-  source: WeightsSource | undefined,
-  embedded: string | undefined,
-): Promise<Float32Array> {
-  const given = bytesOf(source);
-  const data = given && alignedData(model, given);
+export async function findWeights(model: Weighted, source: Source): Promise<Float32Array> {
+  const given = await source.options.weights;
+  const bytes = bytesOf(given);
+  const data = bytes && alignedData(model, bytes);
   if (data) {
     compareHash(model, hashBytes(data), givenBytes);
     return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
   }
   const weights = new Float32Array(model.weights.elements);
-  await readWeights(model, base, source, embedded, [{ bytes: new Uint8Array(weights.buffer) }]);
+  await readWeights(model, source, [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
 }
 
-/** The data of a packed file; undefined if it is not aligned, or not whole. */
+/** The data of a packed file; undefined if it is not aligned, not whole, or compressed. */
 function alignedData(model: Weighted, file: Uint8Array): Uint8Array | undefined {
+  if (isGzip(file)) return undefined;
   const start = file.length < 8 ? 8 : 8 + headerLength(model, file, givenBytes);
   const data = file.subarray(start, start + model.weights.elements * 4);
   if (data.byteOffset % 4 !== 0 || data.length < model.weights.elements * 4) return undefined;
@@ -71,125 +69,18 @@ export function roomsOf(
   ];
 }
 
-/** Reads the packed weights into rooms, in order, and checks their size and hash. `base` is the module's URL. */
-export async function readWeights(
-  model: Weighted,
-  base: string,
-  source: WeightsSource | undefined,
-  embedded: string | undefined,
-  rooms: readonly Room[],
-): Promise<void> {
-  if (source === undefined && embedded !== undefined) {
-    const pieces = base64Pieces(embedded);
-    const read = copying(() => pieces.next().value ?? undefined);
-    return fillRooms(model, { where: "embedded", read }, rooms);
-  }
-  if (source === undefined && model.weights.elements === 0) return;
-  const origin = await openSource(model, base, source);
+/** Reads the packed weights into rooms, in order, and checks their size and hash. */
+export async function readWeights(model: Weighted, source: Source, rooms: readonly Room[]): Promise<void> {
+  const isGiven = source.options.weights !== undefined;
+  if (!isGiven && source.embedded === undefined && model.weights.elements === 0) return;
+  const origin = await openSource(model, source);
   try {
-    await readHead(model, origin);
-    await fillRooms(model, origin, rooms);
+    if (isGiven || source.embedded === undefined) await readHead(model, origin);
+    await fillRooms(model, origin, rooms, source.options.onProgress);
   } finally {
     await origin.close?.();
   }
 }
-
-/** Where weights come from. */
-interface Origin {
-  /** Its name in messages. */
-  readonly where: string;
-  /** Fills the beginning of `into` with the next bytes, and returns how many; 0 at the end. */
-  read(into: Uint8Array): Promise<number>;
-  close?(): Promise<void>;
-}
-
-async function openSource(model: Weighted, base: string, source: WeightsSource | undefined): Promise<Origin> {
-  if (source === undefined || typeof source === "string" || source instanceof URL) {
-    return openUrl(model, urlOf(model, source, base));
-  }
-  const bytes = bytesOf(source);
-  if (!bytes) {
-    throw new TypeError(`${model.name}: weights must be a URL, an ArrayBuffer or a Uint8Array`);
-  }
-  const pieces = [bytes];
-  return { where: givenBytes, read: copying(() => pieces.pop()) };
-}
-
-const givenBytes = "the weights given";
-
-function urlOf(model: Weighted, source: string | URL | undefined, base: string): URL {
-  try {
-    return new URL(source ?? encodeURIComponent(model.weights.file), base);
-  } catch {
-    throw new Error(
-      `${model.name}: cannot find ${source ?? model.weights.file} from ${base.slice(0, 60)}; pass load({ weights }) as bytes or a full URL`,
-    );
-  }
-}
-
-/** Bytes of another realm too, where `instanceof` fails. */
-function bytesOf(source: unknown): Uint8Array | undefined {
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const tag = Object.prototype.toString.call(source);
-  if (tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]") {
-    return new Uint8Array(source as ArrayBuffer);
-  }
-  return undefined;
-}
-
-/** A file or a response. */
-async function openUrl(model: Weighted, url: URL): Promise<Origin> {
-  const where = url.href;
-  const fail = (why: unknown): never => {
-    const text = why instanceof Error ? why.message : String(why);
-    throw new Error(`${model.name}: cannot read the weights ${where}: ${text}`);
-  };
-  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
-  if (fs) {
-    const file = await (fs as FileSystem).open(url).catch(fail);
-    return {
-      where,
-      read: async (into) => (await file.read(into, 0, into.length).catch(fail)).bytesRead,
-      close: () => file.close(),
-    };
-  }
-  const response = await fetch(url).catch(fail);
-  if (!response.ok) fail(`${response.status} ${response.statusText}`);
-  const reader = response.body?.getReader();
-  return {
-    where,
-    read: copying(async () => (await reader?.read().catch(fail))?.value),
-    close: async () => reader?.cancel().catch(() => {}),
-  };
-}
-
-/** The part of `node:fs/promises` that is used. */
-interface FileSystem {
-  open(url: URL): Promise<{
-    read(into: Uint8Array, offset: number, length: number): Promise<{ readonly bytesRead: number }>;
-    close(): Promise<void>;
-  }>;
-}
-
-/** Reads by copying pieces of any size, the last of which is undefined; a piece is valid until the next is asked for. */
-function copying(next: () => Piece | Promise<Piece>): Origin["read"] {
-  let piece: Uint8Array = new Uint8Array(0);
-  return async (into) => {
-    while (piece.length === 0) {
-      const following = await next();
-      if (!following) return 0;
-      piece = following;
-    }
-    const part = piece.subarray(0, into.length);
-    into.set(part);
-    piece = piece.subarray(part.length);
-    return part.length;
-  };
-}
-
-type Piece = Uint8Array | undefined;
 
 /**
  * Reads the beginning of a packed safetensors file, which has one tensor: 8 bytes of header length, and JSON; the data
@@ -204,21 +95,17 @@ async function readHead(model: Weighted, { where, read }: Origin): Promise<void>
   checkHeader(model, header, where);
 }
 
-async function readFully(read: Origin["read"], into: Uint8Array): Promise<number> {
-  let filled = 0;
-  while (filled < into.length) {
-    const count = await read(into.subarray(filled));
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
-}
-
 /** Reads this much at once: long enough that threads need not wait for each other, and short enough to be hashed soon. */
 const stretch = 1 << 22;
 
 /** Fills rooms one after another, and checks the hash of all. */
-async function fillRooms(model: Weighted, { where, read }: Origin, rooms: readonly Room[]): Promise<void> {
+async function fillRooms(
+  model: Weighted,
+  { where, read }: Origin,
+  rooms: readonly Room[],
+  onProgress: LoadOptions["onProgress"],
+): Promise<void> {
+  const total = model.weights.elements * 4;
   const state = startHash();
   let sum = 0;
   for (const { bytes, then } of rooms) {
@@ -231,10 +118,10 @@ async function fillRooms(model: Weighted, { where, read }: Origin, rooms: readon
       hashed = whole;
       const count = await reading;
       if (count === 0) {
-        const [had, needed] = [sum + filled, model.weights.elements * 4];
-        throw wrongFile(model, where, `it ends after ${had} of ${needed} bytes of data`);
+        throw wrongFile(model, where, `it ends after ${sum + filled} of ${total} bytes of data`);
       }
       filled += count;
+      onProgress?.({ loaded: sum + filled, total });
     }
     addToHash(state, bytes.subarray(hashed));
     sum += filled;
@@ -247,8 +134,14 @@ async function fillRooms(model: Weighted, { where, read }: Origin, rooms: readon
 function headerLength(model: Weighted, head: Uint8Array, where: string): number {
   const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
   // Cleave's are a few hundred bytes long.
+  if (head[0] === 0x3c) throw wrongFile(model, where, htmlHint(model));
   if (length > 1 << 20) throw wrongFile(model, where, "its header is too long");
   return length;
+}
+
+/** Servers answer with a page where a file is missing. */
+function htmlHint({ weights }: Weighted): string {
+  return `it is an HTML page, as servers send instead of a missing file; put ${weights.file} there, or pass load({ weights })`;
 }
 
 /** Checks that the data is what the model needs, and begins after the header. */
@@ -276,15 +169,4 @@ function compareHash(model: Weighted, hash: string, where: string): void {
   throw new Error(
     `${model.name}: the weights (${where}) have hash ${hash}, but this module was compiled with ${model.weights.hash}; use the packed file that was written with it`,
   );
-}
-
-/** Decodes piece by piece, without a string of all bytes; a piece is valid until the next one is requested. */
-function* base64Pieces(text: string): Generator<Uint8Array> {
-  const size = 1 << 16;
-  const piece = new Uint8Array((size / 4) * 3);
-  for (let start = 0; start < text.length; start += size) {
-    const binary = atob(text.slice(start, start + size));
-    for (let index = 0; index < binary.length; index++) piece[index] = binary.charCodeAt(index);
-    yield piece.subarray(0, binary.length);
-  }
 }

@@ -72,7 +72,10 @@ const importing: Required<api.ImportOptions> = {
   constants: { x: [1, 2] },
 };
 const loading: Required<api.LoadOptions> = {
-  weights: artifact.weights!,
+  weights: artifact.weights as Uint8Array<ArrayBuffer>,
+  fetch,
+  signal: new AbortController().signal,
+  onProgress: nothing,
   gpu: { requestAdapter: nothing },
   device: { createBuffer: nothing },
   threads: 1,
@@ -302,7 +305,7 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
       if (value === null) expect(thrown).toBeInstanceOf(TypeError);
       if (thrown === undefined) continue;
       expect(String(thrown), String(value)).toMatch(
-        /^TypeError: (\w+ takes .*, not |there is no |winogradMemory must be )|^Error: tiny: (cannot find|the weights given) /,
+        /^TypeError: ((tiny: )?\w+ takes .*, not |there is no |winogradMemory must be )|^Error: tiny: (cannot find|the weights given) /,
       );
     }
   });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { packedFile } from "../backend/packed-file.js";
 import type { PackedWeight } from "#kernel/ir/ir.js";
 import { findCompact, readCompact } from "#runtime/compact.js";
+import type { Source } from "#runtime/source.js";
 import type { Room } from "#runtime/weights.js";
 import { findWeights, readWeights } from "#runtime/weights.js";
 import { seededRandom } from "#ops/random.js";
@@ -66,7 +67,10 @@ const { file, model } = packedFile(
 );
 const expected = Float32Array.from(all.flatMap(({ values }) => [...values]));
 
-const url = "https://x/small.mjs";
+const at = (weights?: Uint8Array): Source => ({
+  file: () => new URL("https://x/small.packed.safetensors"),
+  options: weights ? { weights: weights as Uint8Array<ArrayBuffer> } : {},
+});
 const bits = (values: Float32Array): number[] => [...new Int32Array(values.slice().buffer)];
 
 test("both functions take the place of those for f32", () => {
@@ -76,18 +80,18 @@ test("both functions take the place of those for f32", () => {
 
 test.each([1, 2, 3, 7, 64, 250, 10_000])("a response in pieces of %i bytes", async (size) => {
   serve(file, size);
-  expect(bits(await findCompact(model, url, undefined, undefined))).toEqual(bits(expected));
+  expect(bits(await findCompact(model, at()))).toEqual(bits(expected));
 });
 
 test("given bytes at any alignment, and base64", async () => {
   for (const start of [0, 1, 2]) {
     const moved = new Uint8Array(file.length + start);
     moved.set(file, start);
-    expect(bits(await findCompact(model, url, moved.subarray(start), undefined))).toEqual(bits(expected));
+    expect(bits(await findCompact(model, at(moved.subarray(start))))).toEqual(bits(expected));
   }
   const data = file.slice(-model.weights.bytes!);
   const embedded = Buffer.from(data).toString("base64");
-  expect(bits(await findCompact(model, url, undefined, embedded))).toEqual(bits(expected));
+  expect(bits(await findCompact(model, { ...at(), embedded }))).toEqual(bits(expected));
 });
 
 test("rooms that take turns in one place, the first of them with several weights", async () => {
@@ -106,7 +110,7 @@ test("rooms that take turns in one place, the first of them with several weights
   serve(file, 11);
   // The f32 weights between those with codes belong to different rooms.
   const rooms = [room(0), room(4 + 72 + 8 + 4), room(4), room(100), room(12)];
-  await readCompact(model, url, undefined, undefined, rooms);
+  await readCompact(model, at(), rooms);
   expect(bits(Float32Array.from(seen))).toEqual(bits(expected));
 });
 
@@ -120,12 +124,12 @@ describe("refused", () => {
     ],
   ])("%s", async (_, change, message) => {
     const changed = change(file.slice());
-    await expect(findCompact(model, url, changed, undefined)).rejects.toThrow(message);
+    await expect(findCompact(model, at(changed))).rejects.toThrow(message);
   });
 
   test("the file of another module, of another size", async () => {
     const other = packedFile([all[0]!.weight], 4);
-    await expect(findCompact(model, url, other.file, undefined)).rejects.toThrow(
+    await expect(findCompact(model, at(other.file))).rejects.toThrow(
       `it holds 16 bytes of data, and ${model.weights.bytes} are needed`,
     );
   });
@@ -142,7 +146,7 @@ test.each<[CodeType, number, number, number, number]>([
     const every = Float32Array.from({ length: most - least + 1 }, (_, at) => least + at);
     const { weight, values } = coded({ codes, scale, min }, every);
     const one = packedFile([weight], 4);
-    const found = await findCompact(one.model, url, one.file, undefined);
+    const found = await findCompact(one.model, at(one.file));
     expect(found.findIndex((value, at) => !Object.is(value, values[at]))).toBe(-1);
   },
 );
@@ -157,7 +161,7 @@ test("rows that are longer than a piece, and pieces within rows", async () => {
     const form = { codes: "uint8", scale: 0.03, min: -2 } as const;
     const { weight, values } = coded(form, codesOf(rows * columns, 0, 255), { dtype: "f64", rows, columns });
     const one = packedFile([weight], 4);
-    const found = await findCompact(one.model, url, one.file, undefined);
+    const found = await findCompact(one.model, at(one.file));
     expect(found.findIndex((value, at) => !Object.is(value, values[at]))).toBe(-1);
   }
 });

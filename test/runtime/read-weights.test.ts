@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { emitWasm } from "#backend/wasm/emit.js";
 import { hashBytes } from "#runtime/hash.js";
+import type { Source } from "#runtime/source.js";
 import type { Model } from "#runtime/types.js";
 import { readWeights } from "#runtime/weights.js";
 import { smallProgram } from "../backend/programs.js";
@@ -26,13 +27,15 @@ const model: Model = {
   weights: { file: "small.packed.safetensors", elements: 8, hash: hashBytes(data) },
 };
 
+const besideModule: Source = { file: () => new URL("https://x/small.packed.safetensors"), options: {} };
+
 afterEach(() => vi.unstubAllGlobals());
 
 test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", async (size) => {
   for (const memory of [new ArrayBuffer(48), new SharedArrayBuffer(48)]) {
     serve(Uint8Array.from([...file, 9, 9]), size);
     const room = new Uint8Array(memory, 8, 32);
-    await readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]);
+    await readWeights(model, besideModule, [{ bytes: room }]);
     expect([...room]).toEqual([...data]);
     expect([...new Uint8Array(memory, 0, 8), ...new Uint8Array(memory, 40)].every((byte) => byte === 0)).toBe(
       true,
@@ -55,9 +58,7 @@ test("a file that takes several reads, into rooms of any size", async () => {
     const rooms = ends.slice(1).map((end, at) => new Uint8Array(memory, ends[at]!, end - ends[at]!));
     await readWeights(
       { ...model, weights: info },
-      pathToFileURL(join(folder, "large.mjs")).href,
-      undefined,
-      undefined,
+      { file: () => pathToFileURL(join(folder, "large")), options: {} },
       rooms.map((room) => ({ bytes: room })),
     );
     expect(Buffer.compare(new Uint8Array(memory), bytes)).toBe(0);
@@ -72,17 +73,15 @@ test.each([
 ])("a response that ends after %i bytes is refused", async (length, message) => {
   serve(file.slice(0, length), 5);
   const room = new Uint8Array(32);
-  await expect(
-    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
-  ).rejects.toThrow(message);
+  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(message);
 });
 
 test("a connection that breaks says which file and why", async () => {
   serveReads(async () => Promise.reject(new Error("reset by peer")));
   const room = new Uint8Array(32);
-  await expect(
-    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
-  ).rejects.toThrow("small: cannot read the weights https://x/small.packed.safetensors: reset by peer");
+  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(
+    "small: cannot read the weights https://x/small.packed.safetensors: reset by peer",
+  );
 });
 
 test("a header of a gigabyte is refused at once", async () => {
@@ -90,9 +89,7 @@ test("a header of a gigabyte is refused at once", async () => {
   new DataView(bytes.buffer).setUint32(0, 2 ** 30, true);
   serve(bytes, 10);
   const room = new Uint8Array(32);
-  await expect(
-    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
-  ).rejects.toThrow(/its header is too long/);
+  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(/its header is too long/);
 });
 
 test.each(["a response", "given bytes", "base64"])(
@@ -113,9 +110,11 @@ test.each(["a response", "given bytes", "base64"])(
     const embedded = Buffer.from(data).toString("base64");
     await readWeights(
       model,
-      "https://x/small.mjs",
-      from === "given bytes" ? file : undefined,
-      from === "base64" ? embedded : undefined,
+      {
+        ...besideModule,
+        options: from === "given bytes" ? { weights: file } : {},
+        ...(from === "base64" ? { embedded } : {}),
+      },
       rooms,
     );
     expect(seen).toEqual([...data]);

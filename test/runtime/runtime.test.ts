@@ -48,7 +48,7 @@ function module(more: Partial<JsModule> = {}, batch?: string): JsModule {
       ],
     ],
     table: [],
-    url: pathToFileURL(join(folder, "small.mjs")).href,
+    file: () => pathToFileURL(join(folder, "small.packed.safetensors")),
     ...more,
   };
 }
@@ -107,7 +107,7 @@ describe("weights", () => {
       const model = { ...module().model };
       const weights = { ...model.weights, elements: length / 4, hash: hashBytes(bytes) };
       const embedded = Buffer.from(bytes).toString("base64");
-      const net = await loadJs(module({ model: { ...model, weights }, embedded, url: "data:," }));
+      const net = await loadJs(module({ model: { ...model, weights }, embedded }));
       expect(net.runSync({ x })["y"]!.slice(0, length / 4 > 4 ? 4 : length / 4)).toEqual(
         Float32Array.from(y.slice(0, length / 4)),
       );
@@ -133,14 +133,16 @@ describe("weights", () => {
       "nowhere.safetensors",
       /^small: cannot read the weights file:.*nowhere\.safetensors: ENOENT/,
     ],
-    ["of a wrong type", 3 as never, /must be a URL, an ArrayBuffer or a Uint8Array/],
+    ["of a wrong type", 3 as never, /load takes weights as a URL, a Request, .*, not Number/],
   ])("%s are refused", async (_name, weights, message) => {
     await expect(loadSmall(weights === undefined ? {} : { weights })).rejects.toThrow(message);
   });
 
   test("that cannot be found beside a data: module say what to do", async () => {
-    await expect(loadJs(module({ url: "data:text/javascript,0" }))).rejects.toThrow(
-      /cannot find small\.packed\.safetensors .* pass load\(\{ weights \}\)/,
+    await expect(
+      loadJs(module({ file: () => new URL("./small.packed.safetensors", "data:text/javascript,0") })),
+    ).rejects.toThrow(
+      /cannot find small\.packed\.safetensors beside this module, which has no address; pass load\(\{ weights \}\)/,
     );
   });
 });

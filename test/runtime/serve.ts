@@ -15,5 +15,5 @@ export function serve(bytes: Uint8Array, size: number): void {
 /** `fetch` gives a body that is read by this function. */
 export function serveReads(read: () => Promise<unknown>): void {
   const reader = { read, cancel: async () => {} };
-  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => reader } }));
+  vi.stubGlobal("fetch", async () => ({ ok: true, body: { locked: false, getReader: () => reader } }));
 }

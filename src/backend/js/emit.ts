@@ -40,7 +40,7 @@ export function emitJs(
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    loadText("loadJs", packed, `setup, launches, ${program.staged ? "staged, " : ""}table`),
+    loadText(program, "loadJs", packed, `setup, launches, ${program.staged ? "staged, " : ""}table`),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,

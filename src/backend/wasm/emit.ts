@@ -43,6 +43,7 @@ export function emitWasm(
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
     loadText(
+      program,
       "loadWasm",
       packed,
       `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,

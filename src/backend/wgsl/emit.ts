@@ -173,7 +173,12 @@ export function emitWgsl(
   const hasDots = printed.shaders.some(({ text }) => addsBytes(text));
   const module = joinSections([
     headerText(program, options, "WebGPU"),
-    loadText("loadWgsl", packed, `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`),
+    loadText(
+      program,
+      "loadWgsl",
+      packed,
+      `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
+    ),
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,

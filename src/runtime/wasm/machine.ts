@@ -30,9 +30,8 @@ export interface WasmModule {
   readonly table: readonly number[];
   /** For SIMD and relaxed SIMD; see `binaryOf`. */
   readonly binaries: string;
-  /** `import.meta.url`: the weights are next to it. */
-  readonly url: string;
-  /** The weights in base64. */
+  /** See `Source`. */
+  readonly file?: () => URL;
   readonly embedded?: string;
   /** Whether the engine's dot products of bytes are right, if the binary for relaxed SIMD has any. */
   readonly dots?: () => boolean;
@@ -82,7 +81,8 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
     (elements) => room(layout.arena, elements),
     prepare,
   );
-  const reading = readWeights(model, module.url, options.weights, module.embedded, rooms);
+  const { file, embedded } = module;
+  const reading = readWeights(model, { file, embedded, options }, rooms);
   const [{ player, workers }] = await Promise.all([starting, reading]).catch((error: unknown) => {
     starting.then((started) => started.workers?.dispose()).catch(() => {});
     throw error;

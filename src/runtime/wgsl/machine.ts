@@ -42,7 +42,8 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
   const { model } = emitted;
   expectObject(model, "load takes an object with options", options);
   // Weights are read while the driver compiles.
-  const reading = findWeights(model, emitted.url, options.weights, emitted.embedded);
+  const { file, embedded } = emitted;
+  const reading = findWeights(model, { file, embedded, options });
   reading.catch(() => {});
   const given = options.device === undefined ? undefined : givenDevice(model, options.device);
   const device = given ?? (await findDevice(model, options.gpu as GPU | undefined));

@@ -55,8 +55,7 @@ export interface GpuModule {
   readonly shaders: readonly GpuShader[];
   readonly launches: readonly GpuLaunch[];
   readonly table: readonly number[];
-  /** `import.meta.url`: the weights are next to it. */
-  readonly url: string;
-  /** The weights in base64. */
+  /** See `Source`. */
+  readonly file?: () => URL;
   readonly embedded?: string;
 }

@@ -1,0 +1,292 @@
+// Opens what the weights are read from: bytes, a file, a download, a stream.
+
+import type { LoadOptions, Model } from "./types.js";
+
+/** The parts of a model that are read here. */
+type Weighted = Pick<Model, "name" | "weights">;
+
+/** Where the weights of a module are, and what its user said about them. */
+export interface Source {
+  /** The address of the packed file beside the module, if there is one; it throws if a module has no address. */
+  readonly file?: (() => URL) | undefined;
+  /** The weights in base64. */
+  readonly embedded?: string | undefined;
+  readonly options: LoadOptions;
+}
+
+/** Weights that are read in order. */
+export interface Origin {
+  /** Its name in messages. */
+  readonly where: string;
+  /** Fills the beginning of `into` with the next bytes, and returns how many; 0 at the end. */
+  read(into: Uint8Array): Promise<number>;
+  close?(): Promise<unknown>;
+}
+
+export const givenBytes = "the weights given";
+
+/** Opens the source, and decompresses what gzip compressed. */
+export async function openSource(model: Weighted, source: Source): Promise<Origin> {
+  const { signal } = source.options;
+  signal?.throwIfAborted();
+  const origin = await unzipped(model, await open(model, source));
+  // A stream that is closed ends the read that waits for it.
+  const close = async (): Promise<void> => {
+    signal?.removeEventListener("abort", close);
+    await origin.close?.();
+  };
+  signal?.addEventListener("abort", close);
+  return {
+    ...origin,
+    close,
+    async read(into) {
+      signal?.throwIfAborted();
+      const count = await origin.read(into).catch((error: unknown) => {
+        // What a download says when it is cut off is not of interest.
+        signal?.throwIfAborted();
+        throw error;
+      });
+      signal?.throwIfAborted();
+      return count;
+    },
+  };
+}
+
+async function open(model: Weighted, source: Source): Promise<Origin> {
+  if (source.options.weights === undefined && source.embedded !== undefined) {
+    const pieces = base64Pieces(source.embedded);
+    return { where: "embedded", read: copying(() => pieces.next().value ?? undefined) };
+  }
+  const given = await source.options.weights;
+  const bytes = bytesOf(given);
+  if (bytes) {
+    const pieces = [bytes];
+    return { where: givenBytes, read: copying(() => pieces.pop()) };
+  }
+  switch (typeof given === "string" ? "URL" : kindOf(given)) {
+    case "Undefined":
+    case "URL":
+      return openUrl(model, addressOf(model, source, given as string | URL | undefined), source.options);
+    case "Request":
+      return download(model, given as Request, (given as Request).url, source.options);
+    case "Response":
+      return ofResponse(model, given as Response, (given as Response).url || "the response given");
+    case "ReadableStream":
+      return ofStream(model, given as ReadableStream<Uint8Array>, "the stream given");
+    case "Blob":
+    case "File":
+      return ofStream(model, (given as Blob).stream(), "the blob given");
+    default:
+      throw new TypeError(
+        `${model.name}: load takes weights as a URL, a Request, a Response, a ReadableStream, a Blob, an ArrayBuffer or a Uint8Array, or a promise of one, not ${kindOf(given)}`,
+      );
+  }
+}
+
+/** `URL`, `Request` and so on, of another realm too, where `instanceof` fails. */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+export function bytesOf(given: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(given)) return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
+  const isBuffer = kindOf(given) === "ArrayBuffer" || kindOf(given) === "SharedArrayBuffer";
+  return isBuffer ? new Uint8Array(given as ArrayBuffer) : undefined;
+}
+
+/** The address of the packed file, or the given one, which may be relative to it. */
+function addressOf(model: Weighted, { file }: Source, given: string | URL | undefined): URL {
+  const page = (globalThis as { location?: { readonly href: string } }).location?.href;
+  let base: URL | undefined;
+  try {
+    base = file?.();
+  } catch {
+    // Classic scripts have no address.
+  }
+  try {
+    // Some bundlers give scripts none, or that of a file on the disk of the build; then the file is where the page is.
+    if (page?.startsWith("http") && (base?.protocol ?? "file:") === "file:") {
+      const path = base?.pathname ?? model.weights.file;
+      base = new URL(path.slice(path.lastIndexOf("/") + 1), page);
+    }
+    return given === undefined && base ? base : new URL(String(given), base);
+  } catch {
+    throw new Error(
+      `${model.name}: cannot find ${given ?? model.weights.file} beside this module, which has no address; pass load({ weights }) as bytes or a full URL`,
+    );
+  }
+}
+
+function cannotRead(model: Weighted, where: string, why: unknown): Error {
+  const text = why instanceof Error ? why.message : String(why);
+  return new Error(`${model.name}: cannot read the weights ${where}: ${text}`, { cause: why });
+}
+
+/** A file or a download. */
+async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise<Origin> {
+  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  if (!fs) return download(model, url, url.href, options);
+  const fail = (why: unknown): never => {
+    throw cannotRead(model, url.href, why);
+  };
+  const file = await (fs as FileSystem).open(url).catch(fail);
+  return {
+    where: url.href,
+    read: async (into) => (await file.read(into, 0, into.length).catch(fail)).bytesRead,
+    close: () => file.close(),
+  };
+}
+
+/** The part of `node:fs/promises` that is used. */
+interface FileSystem {
+  open(url: URL): Promise<{
+    read(into: Uint8Array, offset: number, length: number): Promise<{ readonly bytesRead: number }>;
+    close(): Promise<void>;
+  }>;
+}
+
+async function download(
+  model: Weighted,
+  what: URL | Request,
+  where: string,
+  { fetch = globalThis.fetch, signal }: LoadOptions,
+): Promise<Origin> {
+  const refused = watchPolicy();
+  try {
+    const response = await fetch(what, signal ? { signal } : {});
+    return ofResponse(model, response, where);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw cannotRead(model, where, (await refused.why()) ?? error);
+  } finally {
+    refused.end();
+  }
+}
+
+/** Hears whether the page's policy refuses a download, which `fetch` does not say. */
+function watchPolicy(): { readonly why: () => Promise<string | undefined>; readonly end: () => void } {
+  const { document } = globalThis as { document?: EventTarget };
+  let directive: string | undefined;
+  const hear = (event: Event): void => {
+    directive = (event as { effectiveDirective?: string }).effectiveDirective;
+  };
+  document?.addEventListener("securitypolicyviolation", hear);
+  return {
+    async why() {
+      // The event comes after the failure.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      return (
+        directive && `the page's Content-Security-Policy refuses it; allow its origin in \`${directive}\``
+      );
+    },
+    end: () => document?.removeEventListener("securitypolicyviolation", hear),
+  };
+}
+
+function ofResponse(model: Weighted, response: Response, where: string): Origin {
+  if (!response.ok) {
+    throw cannotRead(model, where, `${response.status} ${response.statusText}`.trim());
+  }
+  if (!response.body) throw cannotRead(model, where, "the response has no body");
+  return ofStream(model, response.body, where);
+}
+
+function ofStream(model: Weighted, stream: ReadableStream<Uint8Array>, where: string): Origin {
+  if (stream.locked) throw cannotRead(model, where, "something else reads it");
+  const reader = stream.getReader();
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const { value } = await reader.read().catch((error: unknown) => {
+      throw cannotRead(model, where, error);
+    });
+    return value;
+  };
+  return { where, read: copying(next), close: () => reader.cancel().catch(() => {}) };
+}
+
+/** Whether a file begins as gzip's do. A packed file begins with the length of its header, which never is so large. */
+export function isGzip(head: Uint8Array): boolean {
+  return head[0] === 0x1f && head[1] === 0x8b;
+}
+
+/** The same bytes, or those that gzip compressed. */
+async function unzipped(model: Weighted, origin: Origin): Promise<Origin> {
+  const head = new Uint8Array(2);
+  let rest = head.subarray(0, await readFully(origin.read, head));
+  const read = async (into: Uint8Array): Promise<number> => {
+    const part = rest.subarray(0, into.length);
+    if (part.length === 0) return origin.read(into);
+    into.set(part);
+    rest = rest.subarray(part.length);
+    return part.length;
+  };
+  if (!isGzip(head)) return { ...origin, read };
+  let broken: unknown;
+  const packed = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const piece = new Uint8Array(1 << 16);
+      const count = await read(piece).catch((error: unknown) => {
+        broken = error;
+        throw error;
+      });
+      if (count === 0) controller.close();
+      else controller.enqueue(piece.subarray(0, count));
+    },
+  });
+  const reader = packed.pipeThrough(new DecompressionStream("gzip")).getReader();
+  const next = async (): Promise<Piece> => {
+    const { value } = await reader.read().catch((error: unknown) => {
+      throw broken ?? cannotRead(model, `${origin.where}, compressed by gzip`, error);
+    });
+    return value;
+  };
+  return {
+    ...origin,
+    read: copying(next),
+    async close() {
+      await reader.cancel().catch(() => {});
+      await origin.close?.();
+    },
+  };
+}
+
+/** Fills the array, unless the source ends before; returns the bytes read. */
+export async function readFully(read: Origin["read"], into: Uint8Array): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const count = await read(into.subarray(filled));
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+type Piece = Uint8Array | undefined;
+
+/** Reads by copying pieces of any size, the last of which is undefined; a piece is valid until the next is asked for. */
+function copying(next: () => Piece | Promise<Piece>): Origin["read"] {
+  let piece: Uint8Array = new Uint8Array(0);
+  return async (into) => {
+    while (piece.length === 0) {
+      const following = await next();
+      if (!following) return 0;
+      piece = following;
+    }
+    const part = piece.subarray(0, into.length);
+    into.set(part);
+    piece = piece.subarray(part.length);
+    return part.length;
+  };
+}
+
+/** Decodes piece by piece, without a string of all bytes; a piece is valid until the next one is requested. */
+function* base64Pieces(text: string): Generator<Uint8Array> {
+  const size = 1 << 16;
+  const piece = new Uint8Array((size / 4) * 3);
+  for (let start = 0; start < text.length; start += size) {
+    const binary = atob(text.slice(start, start + size));
+    for (let index = 0; index < binary.length; index++) piece[index] = binary.charCodeAt(index);
+    yield piece.subarray(0, binary.length);
+  }
+}

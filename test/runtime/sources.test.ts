@@ -1,0 +1,202 @@
+// Every form in which weights may be given, compressed or not; progress, and the end of a load by a signal.
+
+import { gzipSync } from "node:zlib";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { emitWasm } from "#backend/wasm/emit.js";
+import { hashBytes } from "#runtime/hash.js";
+import type { Source } from "#runtime/source.js";
+import type { LoadOptions, Model, Progress } from "#runtime/types.js";
+import { findWeights } from "#runtime/weights.js";
+import { smallProgram } from "../backend/programs.js";
+
+const { weights } = emitWasm(smallProgram({ lanes: 4 }), { version: "0.0.0" });
+const file = Uint8Array.from(weights!);
+const data = file.slice(-32);
+const model: Model = {
+  name: "small",
+  inputs: [],
+  outputs: [],
+  arena: 0,
+  scratch: 0,
+  prepared: 0,
+  weights: { file: "small.packed.safetensors", elements: 8, hash: hashBytes(data) },
+};
+const address = "https://x/app/small.packed.safetensors";
+const from = (options: LoadOptions): Source => ({ file: () => new URL(address), options });
+const read = async (options: LoadOptions): Promise<number[]> => {
+  const { buffer, byteOffset, byteLength } = await findWeights(model, from(options));
+  return [...new Uint8Array(buffer, byteOffset, byteLength)];
+};
+
+const gzipped = Uint8Array.from(gzipSync(file));
+/** As the command `gzip` writes it: a flag, and a name after the ten bytes of the header. */
+const named = Uint8Array.from([
+  ...gzipped.slice(0, 3),
+  8,
+  ...gzipped.slice(4, 10),
+  0x78,
+  0,
+  ...gzipped.slice(10),
+]);
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** A `fetch` that answers with these bytes, and remembers what it was asked for. */
+function answering(bytes: Uint8Array<ArrayBuffer>, init?: ResponseInit) {
+  const asked: { url: string; headers: Headers }[] = [];
+  const fetch = async (what: string | URL | Request): Promise<Response> => {
+    const request = what instanceof Request ? what : undefined;
+    asked.push({ url: request?.url ?? String(what), headers: request?.headers ?? new Headers() });
+    return new Response(bytes, init);
+  };
+  return { asked, fetch: fetch as typeof globalThis.fetch };
+}
+
+describe.each([
+  ["as it is", file],
+  ["compressed by gzip", gzipped],
+  ["compressed by gzip, with the name of the file", named],
+])("%s", (_name, bytes) => {
+  const forms: Readonly<Record<string, () => LoadOptions>> = {
+    "the file beside the module": () => ({ fetch: answering(bytes).fetch }),
+    "a relative address": () => ({ weights: "../other", fetch: answering(bytes).fetch }),
+    "a URL": () => ({ weights: new URL("https://y/other"), fetch: answering(bytes).fetch }),
+    "a Request": () => ({ weights: new Request("https://y/other"), fetch: answering(bytes).fetch }),
+    "a Response": () => ({ weights: new Response(bytes) }),
+    "a ReadableStream": () => ({ weights: new Blob([bytes]).stream() }),
+    "a Blob": () => ({ weights: new Blob([bytes]) }),
+    "a File": () => ({ weights: new File([bytes], "small") }),
+    "an ArrayBuffer": () => ({ weights: bytes.slice().buffer }),
+    "a Uint8Array": () => ({ weights: bytes.slice() }),
+    "a promise of bytes": () => ({ weights: Promise.resolve(bytes.slice()) }),
+    "a promise of a Response": () => ({ weights: Promise.resolve(new Response(bytes)) }),
+  };
+
+  test.each(Object.entries(forms))("%s", async (_form, options) => {
+    const told: Progress[] = [];
+    expect(await read({ ...options(), onProgress: (progress) => told.push(progress) })).toEqual([...data]);
+    // Bytes that are used as they are have no progress.
+    for (const { total } of told) expect(total).toBe(32);
+    if (told.length > 0) expect(told.at(-1)!.loaded).toBe(32);
+  });
+});
+
+test("what is asked for", async () => {
+  const { asked, fetch } = answering(file);
+  await read({ fetch });
+  await read({ fetch, weights: "../other?v=2" });
+  await read({ fetch, weights: new Request("https://y/z", { headers: { authorization: "me" } }) });
+  expect(asked.map(({ url }) => url)).toEqual([address, "https://x/other?v=2", "https://y/z"]);
+  expect(asked[2]!.headers.get("authorization")).toBe("me");
+});
+
+test("an address on the disk of a build, in a page, is taken from the page", async () => {
+  vi.stubGlobal("location", { href: "https://shop.example/cart/index.html" });
+  const { asked, fetch } = answering(file);
+  const source = { file: () => new URL("file:///build/out/small.packed.safetensors"), options: { fetch } };
+  await findWeights(model, source);
+  expect(asked[0]!.url).toBe("https://shop.example/cart/small.packed.safetensors");
+});
+
+test.each([
+  ["without an address of its own", undefined],
+  ["with an address that has no place beside it", () => new URL("./small.packed.safetensors", "data:,")],
+])("a classic script, %s, is taken to be where the page is", async (_name, place) => {
+  vi.stubGlobal("location", { href: "https://shop.example/cart/" });
+  const { asked, fetch } = answering(file);
+  await findWeights(model, { ...(place ? { file: place } : {}), options: { fetch } });
+  await findWeights(model, { ...(place ? { file: place } : {}), options: { fetch, weights: "../other" } });
+  expect(asked.map(({ url }) => url)).toEqual([
+    "https://shop.example/cart/small.packed.safetensors",
+    "https://shop.example/other",
+  ]);
+});
+
+test("a full address needs no address of the module", async () => {
+  const { asked, fetch } = answering(file);
+  await findWeights(model, { options: { fetch, weights: "https://y/z" } });
+  expect(asked[0]!.url).toBe("https://y/z");
+  await expect(findWeights(model, { options: { fetch, weights: "z" } })).rejects.toThrow(
+    "small: cannot find z beside this module, which has no address; pass load({ weights }) as bytes or a full URL",
+  );
+});
+
+describe("refused", () => {
+  test.each<[string, () => LoadOptions, string]>([
+    [
+      "a page instead of the file",
+      () => answering(new TextEncoder().encode("<!doctype html><title>Shop</title>")),
+      `small: ${address} is not a packed weight file of Cleave: it is an HTML page, as servers send instead of a missing file; put small.packed.safetensors there, or pass load({ weights })`,
+    ],
+    [
+      "a missing file",
+      () => answering(file, { status: 404, statusText: "Not Found" }),
+      `small: cannot read the weights ${address}: 404 Not Found`,
+    ],
+    [
+      "a failed response",
+      () => ({ weights: new Response(file, { status: 500 }) }),
+      "small: cannot read the weights the response given: 500",
+    ],
+    [
+      "a response that was read",
+      () => {
+        const weights = new Response(file);
+        weights.body!.getReader();
+        return { weights };
+      },
+      "small: cannot read the weights the response given: something else reads it",
+    ],
+    [
+      "a number",
+      () => ({ weights: 5 as never }),
+      "small: load takes weights as a URL, a Request, a Response, a ReadableStream, a Blob, an ArrayBuffer or a Uint8Array, or a promise of one, not Number",
+    ],
+    ["a promise that fails", () => ({ weights: Promise.reject(new Error("no login")) }), "no login"],
+  ])("%s", async (_name, options, message) => {
+    await expect(read(options())).rejects.toThrow(message);
+  });
+
+  test("gzip that is cut off", async () => {
+    const cut = gzipped.slice(0, -12);
+    await expect(read({ weights: new Blob([cut]) })).rejects.toThrow(
+      /^small: cannot read the weights the blob given, compressed by gzip: /,
+    );
+  });
+});
+
+describe("a signal", () => {
+  test("that was given before", async () => {
+    const { asked, fetch } = answering(file);
+    await expect(read({ fetch, signal: AbortSignal.abort(new Error("left")) })).rejects.toThrow("left");
+    expect(asked).toEqual([]);
+  });
+
+  test("while nothing arrives", async () => {
+    const controller = new AbortController();
+    const stream = new ReadableStream({ start: (to) => to.enqueue(file.slice(0, 40)) });
+    const reading = read({ weights: stream, signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("left")), 5);
+    await expect(reading).rejects.toThrow("left");
+  });
+
+  test("while bytes arrive", async () => {
+    const controller = new AbortController();
+    let isCancelled = false;
+    const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(to) {
+        to.enqueue(file.slice(0, file.length - 16));
+        return new Promise(() => {});
+      },
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    const onProgress = ({ loaded }: Progress) => {
+      if (loaded > 0) controller.abort(new Error("left"));
+    };
+    const reading = read({ weights: stream, signal: controller.signal, onProgress });
+    await expect(reading).rejects.toThrow("left");
+    expect(isCancelled).toBe(true);
+  });
+});
