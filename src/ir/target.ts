@@ -72,6 +72,8 @@ export interface Target {
    * integers are f32; only sums over such channels are computed in integers.
    */
   readonly words?: true;
+  /** Whether it is faster to read an integer in a table than to compute elementwise steps from byte to byte, however few they are. */
+  readonly tables?: true;
   /** Multiply-accumulates per second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;

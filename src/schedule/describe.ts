@@ -91,6 +91,7 @@ function stepText(graph: Graph, step: Step): string {
   const sides = [...step.sides.values()].map(({ source, broadcast }) =>
     broadcast === "same" ? sourceText(source) : `${sourceText(source)} per ${broadcast}`,
   );
+  if (step.table) return `${nameOf(graph, step.node)} by a table`;
   return `${nameOf(graph, step.node)}${sides.length === 0 ? "" : ` with ${sides.join(", ")}`}`;
 }
 

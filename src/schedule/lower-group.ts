@@ -1,5 +1,6 @@
 // Converts the nodes of a kernel to its steps and stages.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { broadcastOf } from "#ir/broadcast.js";
 import type { Graph, KernelPlan, Node, NodeId, NodeOf } from "#ir/graph.js";
@@ -14,6 +15,8 @@ import { makePlan } from "#template/plan.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
+import type { TabulatedStep } from "./tables.js";
+import { tabulate } from "./tables.js";
 import type { AddedStage, Group, Side, Source, Stage, Step, View } from "./schedule.js";
 
 /** The places of values that groups read and write. */
@@ -24,6 +27,10 @@ export interface Views {
   sourceOf(id: NodeId): Source;
   /** The number of a constant that is part of the code; undefined if the constant is read from memory. */
   numberOf(id: NodeId): number | undefined;
+  /** The number that a constant of one element is. */
+  valueOf(id: NodeId): number | undefined;
+  /** Whether the target reads integers in tables. */
+  readonly tables: boolean;
 }
 
 /** The groups that compute some nodes: one; none for a view; for a concat, those that copy the operands that are not written in place. */
@@ -114,7 +121,9 @@ function flowInto(graph: Graph, node: Node): NodeId {
 }
 
 function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[] {
-  return composeSteps(nodes, flow).map((step): Step => {
+  const steps = composeSteps(nodes, flow);
+  const tabulated: readonly TabulatedStep[] = at.tables ? tabulate(graph, steps, at.valueOf) : steps;
+  return tabulated.map((step): Step => {
     const last = step.nodes.at(-1) ?? bug("a step of no nodes");
     const numbers = new Map<number, number>();
     const sides = new Map<number, Side>();
@@ -125,7 +134,7 @@ function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[
       else numbers.set(place, number);
     }
     const scalar = numbers.size === 0 ? step.scalar : withNumbers(step.scalar, numbers);
-    return { node: last.id, scalar, flow: step.flow, sides };
+    return { node: last.id, scalar, ...given({ table: step.table }), flow: step.flow, sides };
   });
 }
 

@@ -51,10 +51,14 @@ export function schedule(module: Module, target: Target): Schedule {
     if (node.op === "constant") return { kind: "weight", weight: node.attributes.weight, type: node.type };
     return { kind: "view", view: viewOf(id) };
   };
-  const numberOf = (id: NodeId): number | undefined => {
+  const valueOf = (id: NodeId): number | undefined => {
     const node = nodeOf(graph, id);
     if (node.op !== "constant" || elements(node.type.shape) !== 1) return undefined;
-    const [value = 0] = weights.readF32(node.attributes.weight);
+    return weights.readF32(node.attributes.weight)[0];
+  };
+  const numberOf = (id: NodeId): number | undefined => {
+    const value = valueOf(id);
+    if (value === undefined) return undefined;
     return outsideHalves(value) || (value === 1 && isStep(graph, id)) ? value : undefined;
   };
   const constantOutputs = new Set(
@@ -71,6 +75,8 @@ export function schedule(module: Module, target: Target): Schedule {
           viewOf,
           sourceOf,
           numberOf,
+          valueOf,
+          tables: target.tables ?? false,
         }),
       ),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),

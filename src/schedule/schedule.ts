@@ -54,6 +54,8 @@ export type Source =
 export interface Step {
   readonly node: NodeId;
   readonly scalar: Scalar;
+  /** Present if the step reads its integer in a table instead of computing `scalar`; see `tables.ts`. It has no sides then. */
+  readonly table?: readonly number[];
   /** Which operands of `scalar` are the flowing value. */
   readonly flow: readonly number[];
   /** The other operands, by operand index. */

@@ -119,6 +119,7 @@ function run(steps: readonly Step[], start: Tensor, loadSide: (side: Side) => Te
     );
     const flowAt = broadcastIndex(flow.shape, shape);
     return tensor(shape, (index) => {
+      if (step.table) return step.table[flow.data[flowAt(index)]! & 255]!;
       const operands: number[] = [];
       for (const at of step.flow) operands[at] = flow.data[flowAt(index)]!;
       for (const [at, side, value] of sides) operands[at] = value.data[sideIndex(side, value, shape, index)]!;

@@ -129,6 +129,13 @@ export function createExpressions(options: ExpressionOptions): Expressions {
         return [scalar(value.x)];
       case "to_i32":
         return [toI32(scalar(value.x))];
+      case "lookup": {
+        const from = baseOf(value.place, undefined);
+        return lanesOf(value.x).map((x) => {
+          const byte = binary("&", x, number(255));
+          return element(arrayOf(kernel, value.place), from ? integerSum(from, byte) : byte);
+        });
+      }
       case "load_integers":
       case "nearest":
       case "integers":

@@ -78,18 +78,34 @@ interface Printing {
   /** A constant of 16 bytes, made once per kernel. */
   readonly constant: (code: Code) => Code;
   readonly isWide: (type: ValueType) => boolean;
+  /** The entries that a lookup finds, lane by lane, as i32. */
+  readonly lookups: (value: Extract<Value, { kind: "lookup" }>) => Code[];
 }
 
 /** Adding it to a float of up to 22 bits leaves its whole part in the last bits. */
 const magic = 1.5 * 2 ** 23;
 
 /** Prints stores of floats as integers. */
-export function createIntegerStores({ of, local, constant, isWide }: Printing): {
+export function createIntegerStores({ of, local, constant, isWide, lookups }: Printing): {
   readonly store: (element: IntegerElement, value: Value, base: Code, offset: number) => Code;
+  /** Floats whose last 22 bits are those of whole numbers. */
+  readonly bitsOf: (value: Value) => Code;
 } {
   /** Whole numbers as integers. */
   function store(element: IntegerElement, value: Value, base: Code, offset: number): Code {
     const bytes = bytesOf(element);
+    if (value.kind === "lookup") {
+      const to = local("i32");
+      return lookups(value).flatMap((entry, lane) =>
+        memory(
+          conversions[element].store,
+          offset + lane * bytes,
+          bytes,
+          lane === 0 ? localTee(to, base) : localGet(to),
+          entry,
+        ),
+      );
+    }
     if (element === "i32") {
       const convert = isWide(value.type) ? "i32x4.trunc_sat_f32x4_s" : "i32.trunc_sat_f32_s";
       return memory(
@@ -100,7 +116,7 @@ export function createIntegerStores({ of, local, constant, isWide }: Printing): 
         op(convert, of(value)),
       );
     }
-    const bits = value.kind === "nearest" ? nearestBits(value) : wholeBits(value);
+    const bits = bitsOf(value);
     if (!isWide(value.type))
       return memory(conversions[element].store, offset, bytes, base, op("i32.reinterpret_f32", bits));
     // The saturation of narrowing changes nothing.
@@ -113,6 +129,8 @@ export function createIntegerStores({ of, local, constant, isWide }: Printing): 
         : narrow(element === "i8" ? "i8x16.narrow_i16x8_s" : "i8x16.narrow_i16x8_u", halves);
     return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
   }
+
+  const bitsOf = (value: Value): Code => (value.kind === "nearest" ? nearestBits(value) : wholeBits(value));
 
   /** A float whose last 22 bits are those of a whole number: its sum with 1.5 · 2²³. A conversion takes several instructions. */
   function wholeBits(value: Value): Code {
@@ -138,5 +156,5 @@ export function createIntegerStores({ of, local, constant, isWide }: Printing): 
     return op("f32.min", above, f32Const(magic + high));
   }
 
-  return { store };
+  return { store, bitsOf };
 }

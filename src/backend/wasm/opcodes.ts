@@ -75,6 +75,8 @@ export const opcodes = {
   "i8x16.shuffle": simd(13),
   "i32x4.splat": simd(17),
   "f32x4.splat": simd(19),
+  "i8x16.extract_lane_u": simd(22),
+  "i32x4.replace_lane": simd(28),
   "f32x4.extract_lane": simd(31),
   "f32x4.replace_lane": simd(32),
   "f32x4.eq": simd(65),

@@ -13,6 +13,7 @@ export const wasmTarget: Target = {
   threads: { count: 4, leastSeconds: 20e-6 },
   chains: { stages: 3, keeps: ["rows"] },
   integers: true,
+  tables: true,
   // The scratch of a fused kernel should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,
   denseMacs: 23.4e9,

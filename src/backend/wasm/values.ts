@@ -15,6 +15,7 @@ import type {
   ValueType,
 } from "#kernel/ir/ir.js";
 import { countUses, walkValue } from "#kernel/ir/walk.js";
+import { nearestOf } from "#kernel/ir/build.js";
 import { bytesOf } from "#ir/target.js";
 import { integerLanes } from "#kernel/ir/integers.js";
 import { carrier, elementSizes, findPointers, placeKey, scratchPlace } from "../pointers.js";
@@ -112,7 +113,13 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return localGet(local);
   }
 
-  const stores = createIntegerStores({ of, local, constant, isWide });
+  const stores = createIntegerStores({
+    of,
+    local,
+    constant,
+    isWide,
+    lookups,
+  });
 
   function inScope(print: () => Code): Code {
     scopes.push([]);
@@ -154,6 +161,15 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         return load(integerLoad(value), value);
       case "nearest":
         return bug("an integer that is not stored");
+      case "lookup": {
+        const [first = [], ...more] = lookups(value);
+        if (!isWide(value.type)) return op("f32.convert_i32_s", first);
+        const all = more.reduce(
+          (code, entry, at) => [...code, ...entry, ...opcodes["i32x4.replace_lane"], at + 1],
+          op("i32x4.splat", first),
+        );
+        return op("f32x4.convert_i32x4_s", all);
+      }
       case "integers":
         return constant(integerConstant(value));
       case "widen_integers":
@@ -318,9 +334,38 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return op(name, of(a), of(b));
   }
 
-  function load(name: Opcode, { place, address }: Extract<Value, { place: Place }>): Code {
+  function load(name: Opcode, { place, address }: Extract<Value, { address: Address }>): Code {
     const { base, offset } = inBytes(place, address);
     return memory(name, offset, bytesOf(place.element), base);
+  }
+
+  /** The entries that a lookup finds, lane by lane, as i32. */
+  function lookups({ x, place }: Of<"lookup">): Code[] {
+    const { base, offset } = inBytes(place, { offset: 0 });
+    return lastBytes(x).map((byte) =>
+      memory("i32.load", offset, 4, op("i32.add", base, op("i32.shl", byte, i32Const(2)))),
+    );
+  }
+
+  /** The last eight bits of whole numbers, lane by lane, as i32. Of integers in memory they are the first byte. */
+  function lastBytes(x: Value): Code[] {
+    const lanes = isWide(x.type) ? [0, 1, 2, 3] : [0];
+    if (x.kind === "load" && x.place.element && !kept.has(x)) {
+      const { base, offset } = inBytes(x.place, x.address);
+      const at = local("i32");
+      const size = bytesOf(x.place.element);
+      return lanes.map((lane) =>
+        memory("i32.load8_u", offset + lane * size, 1, lane === 0 ? localTee(at, base) : localGet(at)),
+      );
+    }
+    const bits = stores.bitsOf(kept.has(x) ? x : (nearestOf(x) ?? x));
+    if (!isWide(x.type)) return [op("i32.and", op("i32.reinterpret_f32", bits), i32Const(255))];
+    const all = local("v128");
+    return lanes.map((lane) => [
+      ...(lane === 0 ? localTee(all, bits) : localGet(all)),
+      ...opcodes["i8x16.extract_lane_u"],
+      4 * lane,
+    ]);
   }
 
   /** Integers as f32. */

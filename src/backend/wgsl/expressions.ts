@@ -272,6 +272,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "dot_pairs":
       case "dot_fours":
         return bug("this target has no registers of 16 bytes");
+      case "lookup":
+        return bug("this target has no lookups");
       default:
         return value satisfies never;
     }

@@ -284,6 +284,10 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     case "pack_word":
       want(value.x, "vec");
       break;
+    case "lookup":
+      checkPlace(ctx, value.place, "load_i32");
+      want(value.x, value.type);
+      break;
     case "nearest":
     case "unary":
       want(value.x, value.type);

@@ -106,6 +106,11 @@ export function numberOf(machine: Machine, value: Value): () => number {
       const x = of(value.x);
       return () => nearest(x(), value);
     }
+    case "lookup": {
+      const x = of(value.x);
+      const entry = entryOf(machine, value);
+      return () => entry(x());
+    }
     case "binary": {
       const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
       return () => f(a(), b());
@@ -237,6 +242,11 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       const x = of(value.x);
       return () => x().map((one) => nearest(one, value));
     }
+    case "lookup": {
+      const x = of(value.x);
+      const entry = entryOf(machine, value);
+      return () => x().map(entry);
+    }
     case "binary": {
       const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
       return () => zip(a(), b(), f);
@@ -358,6 +368,15 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     default:
       return value satisfies never;
   }
+}
+
+/** Looks a whole number up; see `lookup` of the IR. */
+function entryOf(machine: Machine, { place }: Extract<Value, { kind: "lookup" }>): (x: number) => number {
+  const room = roomIn(machine, place);
+  return (x) => {
+    if (!Number.isInteger(x)) machine.around.say(`${machine.kernel.name}: ${x} is looked up in a table`);
+    return machine.memory.load(room, x & 255);
+  };
 }
 
 function nearest(

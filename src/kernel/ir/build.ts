@@ -65,6 +65,9 @@ export const loadInt = (place: Place, at: Address): Value => ({
   address: at,
 });
 
+/** The numbers in a table of 256 at the last eight bits of whole numbers. */
+export const lookup = (place: Place, x: Value): Value => ({ kind: "lookup", type: widthOf(x), place, x });
+
 /** The value in every lane, if the width is vec and the value is not yet; a constant as 16 bytes. */
 export function widen(x: Value, width: Moved): Value {
   if (width === "i8x16") return x.kind === "const" ? integers(width, x.value) : bug("no constant of bytes");
@@ -493,7 +496,7 @@ function known(value: Int): number | undefined {
 }
 
 /** A value as the integer nearest to another within bounds, if it has the form that `quantize` gives it. */
-function nearestOf(value: Value): Value | undefined {
+export function nearestOf(value: Value): Value | undefined {
   if (value.kind !== "binary" || value.fn !== "min") return undefined;
   const [choice, high] = [value.a, constantOf(value.b)];
   if (choice.kind !== "select_compare" || choice.fn !== "lt" || high === undefined) return undefined;

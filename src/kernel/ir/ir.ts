@@ -162,6 +162,8 @@ export type Value =
       readonly low: number;
       readonly high: number;
     }
+  /** The numbers in a table of 256 at the last eight bits of whole numbers, lane by lane; the table begins at the base of its place. */
+  | { readonly kind: "lookup"; readonly type: "f32" | "vec"; readonly place: Place; readonly x: Value }
   /** Integers that are all the same. */
   | { readonly kind: "integers"; readonly type: IntegerVec; readonly value: number }
   /** The first eight of sixteen bytes, widened; `signed` says what the bytes are. */

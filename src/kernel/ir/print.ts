@@ -126,6 +126,8 @@ function valueText(value: Value): string {
       return `word ${placeText(value.place, value.address)}${value.lessHalf ? " less 128" : ""}`;
     case "nearest":
       return `nearest(${valueText(value.x)}, ${value.zero} in ${value.low}…${value.high})`;
+    case "lookup":
+      return `${value.place.kind === "scratch" ? "scratch" : value.place.name}[byte ${innerText(value.x)}]`;
     case "integers":
       return `${value.type}(${value.value})`;
     case "widen_integers":

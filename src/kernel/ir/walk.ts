@@ -18,6 +18,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "widen_integers":
     case "shift_integers":
     case "nearest":
+    case "lookup":
     case "unary":
     case "splat":
     case "lane":
@@ -64,6 +65,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "widen_integers":
     case "shift_integers":
     case "nearest":
+    case "lookup":
     case "unary":
     case "splat":
     case "lane":

@@ -3,10 +3,10 @@
 import type { Step, Side } from "#schedule/schedule.js";
 import { channels } from "#ir/type.js";
 import type { Int, Width } from "../ir/build.js";
-import { address, addInt, laneOf, load, mulInt } from "../ir/build.js";
+import { address, addInt, laneOf, load, lookup, mulInt } from "../ir/build.js";
 import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
-import { reads, stridesOf, weightParameter } from "./operands.js";
+import { reads, stridesOf, tableParameter, weightParameter } from "./operands.js";
 import { branchPacking } from "./pack.js";
 import { scalarValue, usesOf } from "../ir/scalar.js";
 
@@ -67,13 +67,18 @@ export function branchSteps(
 function makeSteps(k: Build, steps: readonly Step[], ready: (side: Side) => ReadySide): Steps {
   const made = steps.map((step) => ({
     step,
+    table: step.table && tableParameter(k, "t", step.table),
     sides: new Map([...step.sides].map(([at, side]) => [at, ready(side)] as const)),
   }));
   const wide = made.every(({ sides }) =>
     [...sides.values()].every((side) => side.repeats || side.operand.wide),
   );
   const apply = (start: Value, at: Position): Value =>
-    made.reduce((value, { step, sides }) => applyStep(k, step, sides, value, at), start);
+    made.reduce(
+      (value, { step, table, sides }) =>
+        table ? lookup(table, value) : applyStep(k, step, sides, value, at),
+      start,
+    );
   return { wide, apply };
 }
 
