@@ -106,11 +106,13 @@ export interface WeightsStatement extends Located {
   readonly path: StringLiteral;
 }
 
-/** `input image: f32[N, 224, 224, 3]`. */
+/** `input image: f32[N, 224, 224, 3] preprocess(scale=1/255)`. */
 export interface InputStatement extends Located {
   readonly kind: "input";
   readonly name: Name;
   readonly type: TypeExpression;
+  /** How pictures become values of the input. */
+  readonly preprocess?: CallExpression;
 }
 
 /** `param w: f32[3, 3, 3, 32] = weight("key")`; a parameter without a value is looked up by its path. */
@@ -145,10 +147,17 @@ export interface KernelStatement extends Located {
   readonly body: readonly Statement[];
 }
 
-/** `output a, b` or `output name = e`. */
+/** `output a, b`, `output name = e` or `output name labels("cat", "dog") = e`. */
 export interface OutputStatement extends Located {
   readonly kind: "output";
-  readonly outputs: readonly { readonly name: Name; readonly value?: Expression }[];
+  readonly outputs: readonly OutputValue[];
+}
+
+export interface OutputValue {
+  readonly name: Name;
+  /** The names of the classes. */
+  readonly labels?: CallExpression;
+  readonly value?: Expression;
 }
 
 export interface ReturnStatement extends Located {

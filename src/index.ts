@@ -61,6 +61,9 @@ export { parseRules } from "#compile/rules.js";
 export type { RuleSet } from "#compile/rules.js";
 export type { Rule } from "#rewrite/rule/rule.js";
 export type { Fusion } from "#rewrite/fusion/fusion.js";
+export { takePictures } from "#compile/pictures.js";
+export type { PictureOptions } from "#compile/pictures.js";
+export type { Preprocess } from "#ir/preprocess.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 

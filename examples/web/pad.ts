@@ -1,6 +1,6 @@
 // The square to draw on, with mouse, pen, finger or arrow keys.
 
-import { side } from "./resize.js";
+import { side } from "./picture.js";
 
 /** Pixels of the canvas for each pixel of the net, along a side. */
 const detail = 10;

@@ -1,6 +1,9 @@
 // Makes the nets' input of an image file: 28×28 gray pixels, in the same way as `cleave run`.
 
-import { resize, side } from "./resize.js";
+import { pixelValues } from "../../src/runtime/pixels.js";
+
+/** Width and height of the nets' input, in pixels. */
+export const side = 28;
 
 /** The browser decodes pictures up to this size directly; it makes a smaller copy of larger ones first. */
 const largestSide = 2048;
@@ -25,7 +28,7 @@ export async function readPicture(
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
-  const gray = toGray(resize(context.getImageData(0, 0, width, height).data, width, height));
+  const gray = toGray(context.getImageData(0, 0, width, height));
   const isInverted = hasLightGround(gray);
   return { gray: isInverted ? gray.map((value) => 255 - value) : gray, isInverted };
 }
@@ -35,12 +38,14 @@ export function toInput(gray: Uint8Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(gray, (value) => value * (1 / 255));
 }
 
-/** Luma of ITU-R BT.601 in the same fixed point as the command, which keeps gray pixels unchanged. */
-function toGray(rgb: Uint8ClampedArray): Uint8Array {
-  return Uint8Array.from({ length: side * side }, (_, pixel) => {
-    const [red = 0, green = 0, blue = 0] = rgb.subarray(3 * pixel, 3 * pixel + 3);
-    return (19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16;
-  });
+/** A picture stretched to 28×28 gray pixels, as an input with the scale 1 has it. */
+function toGray(picture: ImageData): Uint8Array {
+  const { width, height } = picture;
+  const values = new Float32Array(side * side);
+  const gray = { name: "image", height: side, width: side, depth: 1, isFirst: false, isBgr: false };
+  const plain = { fit: "stretch", crop: 1, pad: 0, scale: 1, mean: [0], std: [1] } as const;
+  pixelValues(picture, { x: 0, y: 0, width, height }, { ...gray, ...plain }, values, 0);
+  return Uint8Array.from(values);
 }
 
 /** Whether the pixels along the border are light on average. */

@@ -65,7 +65,11 @@ function statementDoc(c: Comments, s: Statement): Doc {
     case "weights":
       return `weights ${quote(s.path.value, '"')}`;
     case "input":
-      return concat(`input ${printBoundName(s.name)}: `, typeDoc(c, s.type));
+      return concat(
+        `input ${printBoundName(s.name)}: `,
+        typeDoc(c, s.type),
+        s.preprocess ? concat(" ", callDoc(c, s.preprocess, true)) : "",
+      );
     case "param": {
       const type = concat(`param ${printBoundName(s.name)}: `, typeDoc(c, s.type));
       return s.value === undefined ? type : concat(type, " = ", expressionDoc(c, s.value));
@@ -150,12 +154,14 @@ function fuseDoc(c: Comments, { name, links, when }: FuseItem): Doc {
 }
 
 function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
-  const slots = outputs.map(({ name, value }) => ({
-    span: { ...name.span, end: value?.span.end ?? name.span.end },
+  const slots = outputs.map(({ name, labels, value }) => ({
+    span: { ...name.span, end: (value ?? labels ?? name).span.end },
     doc: () =>
-      value === undefined
-        ? printBoundName(name)
-        : concat(`${printBoundName(name)} = `, expressionDoc(c, value)),
+      concat(
+        printBoundName(name),
+        labels ? concat(" ", callDoc(c, labels, true)) : "",
+        value === undefined ? "" : concat(" = ", expressionDoc(c, value)),
+      ),
   }));
   const [first = "", ...others] = fillDocs(c, slots, ",", 0);
   return concat("output ", first, indent(others));

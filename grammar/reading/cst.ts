@@ -209,6 +209,8 @@ export type InputStatementCstChildren = {
   Identifier: IToken[];
   Colon: IToken[];
   type: TypeCstNode[];
+  Preprocess?: IToken[];
+  arguments?: ArgumentsCstNode[];
 };
 
 export interface ParamStatementCstNode extends CstNode {
@@ -268,6 +270,8 @@ export interface OutputValueCstNode extends CstNode {
 
 export type OutputValueCstChildren = {
   Identifier: IToken[];
+  Labels?: IToken[];
+  arguments?: ArgumentsCstNode[];
   Equal?: IToken[];
   expression?: ExpressionCstNode[];
 };

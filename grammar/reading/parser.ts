@@ -182,6 +182,10 @@ class Parser extends CstParser {
     this.CONSUME(t.Identifier);
     this.CONSUME(t.Colon);
     this.SUBRULE(this.type);
+    this.OPTION(() => {
+      this.CONSUME(t.Preprocess);
+      this.SUBRULE(this.arguments);
+    });
   });
 
   private readonly paramStatement = this.RULE("paramStatement", () => {
@@ -220,7 +224,11 @@ class Parser extends CstParser {
 
   private readonly outputValue = this.RULE("outputValue", () => {
     this.CONSUME(t.Identifier);
-    this.OPTION(() => {
+    this.OPTION1(() => {
+      this.CONSUME(t.Labels);
+      this.SUBRULE(this.arguments);
+    });
+    this.OPTION2(() => {
       this.CONSUME(t.Equal);
       this.SUBRULE(this.expression);
     });

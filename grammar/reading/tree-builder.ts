@@ -163,11 +163,12 @@ function buildWeights(b: TreeContext, node: cst.WeightsStatementCstNode): ast.We
 }
 
 function buildInput(b: TreeContext, node: cst.InputStatementCstNode): ast.InputStatement {
-  const { Identifier, type } = node.children;
+  const { Identifier, type, Preprocess, arguments: list } = node.children;
   return {
     kind: "input",
     name: name(b, only(Identifier)),
     type: buildType(b, only(type)),
+    ...given({ preprocess: Preprocess && wordCall(b, only(Preprocess), list) }),
     span: spanOf(b, node),
   };
 }
@@ -196,26 +197,40 @@ function buildRepeat(b: TreeContext, node: cst.RepeatStatementCstNode): ast.Repe
 
 function buildKernel(b: TreeContext, node: cst.KernelStatementCstNode): ast.KernelStatement {
   const { Identifier, arguments: list, body } = node.children;
-  const template = name(b, at(Identifier, 1));
   return {
     kind: "kernel",
     name: name(b, at(Identifier, 0)),
-    plan: {
-      kind: "call",
-      callee: template,
-      arguments: argumentsOf(b, list),
-      span: list ? { ...template.span, end: spanOf(b, only(list)).end } : template.span,
-    },
+    plan: wordCall(b, at(Identifier, 1), list),
     body: buildBody(b, only(body)),
     span: spanOf(b, node),
   };
 }
 
+/** A call of a word that is no op: a template, `preprocess`, `labels`. */
+function wordCall(
+  b: TreeContext,
+  word: IToken,
+  list: readonly cst.ArgumentsCstNode[] | undefined,
+): ast.CallExpression {
+  const callee = name(b, word);
+  return {
+    kind: "call",
+    callee,
+    arguments: argumentsOf(b, list),
+    span: list ? { ...callee.span, end: spanOf(b, only(list)).end } : callee.span,
+  };
+}
+
 function buildOutput(b: TreeContext, node: cst.OutputStatementCstNode): ast.OutputStatement {
-  const outputs = node.children.outputValue.map(({ children: { Identifier, expression } }) => ({
-    name: name(b, only(Identifier)),
-    ...given({ value: expression && buildExpression(b, only(expression)) }),
-  }));
+  const outputs = node.children.outputValue.map(
+    ({ children: { Identifier, Labels, arguments: list, expression } }) => ({
+      name: name(b, only(Identifier)),
+      ...given({
+        labels: Labels && wordCall(b, only(Labels), list),
+        value: expression && buildExpression(b, only(expression)),
+      }),
+    }),
+  );
   return { kind: "output", outputs, span: spanOf(b, node) };
 }
 

@@ -65,14 +65,17 @@ const And = keyword("and", BinaryOperator);
 const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
-// These three are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`), names elsewhere.
+// These are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`, `input x: f32[1, 8, 8, 3] preprocess(…)`,
+// `output y labels(…)`), names elsewhere.
 export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
+export const Preprocess = keyword("preprocess", Identifier);
+export const Labels = keyword("labels", Identifier);
 
 export const words: readonly TokenType[] = [
   [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return],
-  [Where, When, And, Or, Not, Kernel, As, Approx],
+  [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels],
 ].flat();
 
 /** The words that are names only in backticks. */

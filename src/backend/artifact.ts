@@ -1,5 +1,6 @@
 // The result of a back end: the texts and bytes that `cleave compile` writes.
 
+import type { Classifier } from "#runtime/classify.js";
 import type { Limits } from "./wgsl/limits.js";
 
 /** An emitted module. File names are `<net>.mjs`, `<net>.d.ts` and `<net>.packed.safetensors`. */
@@ -52,6 +53,8 @@ export interface EmitOptions {
   readonly onPacked?: (done: number, all: number) => void;
   /** wgsl: whether to store weights and tensors inside the net as f16 if the device supports it. */
   readonly f16?: boolean;
+  /** What the net does with pictures beside `run`: it classifies them. */
+  readonly classifier?: Classifier;
   /** Cleave's version, for the header. */
   readonly version: string;
   /** The user's line that a node comes from, as in `seed.net:5: y = conv2d(…)`; for comments. */

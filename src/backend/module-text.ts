@@ -37,19 +37,23 @@ export function headerText(program: KernelProgram, options: EmitOptions, languag
 }
 
 /**
- * The function that the module exports. It passes the named constants to the runtime's loader. Bundlers look for the literal
- * `new URL("…", import.meta.url)`, and emit the file.
+ * The function that the module exports. It passes the named constants to the runtime's loader, and the net to the functions that add what
+ * it does with pictures. Bundlers look for the literal `new URL("…", import.meta.url)`, and emit the file.
  */
 export function loadText(
   program: Pick<KernelProgram, "name">,
   loader: string,
   { embedded, elements }: PlacedWeights,
   names: string,
+  wrappers: readonly (readonly [wrapper: string, constant: string])[] = [],
 ): string {
   const beside = `file: () => new URL(${jsString(`./${encodeURIComponent(packedName(program))}`)}, import.meta.url)`;
   const place = embedded === undefined ? (elements > 0 ? [beside] : []) : ["embedded"];
   const all = ["model", names, ...place].join(", ");
-  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;
+  const loaded = `${loader}({ ${all} }, options)`;
+  const wrapped = wrappers.reduce((net, [wrapper, constant]) => `${wrapper}(${net}, ${constant})`, "net");
+  const result = wrappers.length > 0 ? `${loaded}.then((net) => ${wrapped})` : loaded;
+  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${result};\n}\n`;
 }
 
 /** The constant `staged`: what the runtime has to know of weights that only the setup reads. */

@@ -1,8 +1,12 @@
 // The TypeScript declarations of an emitted module, typed by the net's inputs and outputs.
 
-import { commentText, jsProperty } from "#diagnostic/escape.js";
+import { commentText, jsProperty, jsString } from "#diagnostic/escape.js";
+import type { Preprocess } from "#ir/preprocess.js";
+import { valueRange } from "#ir/preprocess.js";
 import type { KernelProgram, Port } from "#kernel/ir/ir.js";
+import type { Classifier } from "#runtime/classify.js";
 import { fileNameOf } from "./artifact.js";
+import { axesText, pictureInput } from "./pictures.js";
 
 /**
  * The text of `<net>.d.ts`. `sync` says whether the target has `runSync`; `kind` says which options and further members only this target
@@ -10,16 +14,22 @@ import { fileNameOf } from "./artifact.js";
  */
 export function typesText(
   program: KernelProgram,
-  options: { readonly sync: boolean; readonly kind?: "wasm" | "gpu" },
+  options: {
+    readonly sync: boolean;
+    readonly kind?: "wasm" | "gpu";
+    readonly classifier?: Classifier;
+  },
 ): string {
   const { name, batch } = program;
+  const takesPictures = program.inputs.some(({ picture }) => picture !== undefined);
+  const { classifier } = options;
   const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
   const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
   const packed = `${fileNameOf(name)}.packed.safetensors`;
   const many = batch === undefined ? "" : ` ${commentText(batch)} is the number of samples, and any will do.`;
   return `// Types of the net ${commentText(name)}.
-${gpu ? gpuTypes : ""}
-/** Inputs by name: dense tensors in row-major order, channels last.${many} */
+${gpu ? gpuTypes : ""}${takesPictures ? pictureTypes : ""}
+/** Inputs by name: dense tensors in row-major order, with the axes in the order of their shapes.${many} */
 export interface Inputs {
 ${ports(program, program.inputs, tensor)}
 }
@@ -28,7 +38,7 @@ ${ports(program, program.inputs, tensor)}
 export interface Outputs {
 ${ports(program, program.outputs, "Float32Array")}
 }
-
+${classifier ? labelTypes(classifier) : ""}
 export type Weights = string | URL | Request | Response | ReadableStream<Uint8Array> | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
@@ -66,7 +76,7 @@ export interface Net {
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
 ${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
-${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 
@@ -126,8 +136,90 @@ function ports(program: KernelProgram, all: readonly Port[], tensor: string): st
     .map((port) => {
       const open = port.once ? undefined : program.batch;
       const shape = port.shape.map((extent, axis) => (axis === 0 ? (open ?? extent) : extent));
-      const once = port.once ? ", once for all samples" : "";
-      return `  /** f32[${commentText(shape.join(", "))}]${once} */\n  readonly ${jsProperty(port.name)}: ${tensor};`;
+      const type = port.picture ? `${tensor} | Picture | readonly Picture[]` : tensor;
+      return `  /** f32[${commentText(shape.join(", "))}]${commentText(factsOf(port))} */\n  readonly ${jsProperty(port.name)}: ${type};`;
     })
     .join("\n");
 }
+
+/** What is known of the values of a port, beside their shape. */
+function factsOf(port: Port): string {
+  const axes = axesText(port);
+  const facts = [
+    ...(port.once ? ["once for all samples"] : []),
+    ...(axes === undefined ? [] : [axes]),
+    ...(port.dtype ? [`integers of the type ${port.dtype}`] : []),
+    ...(port.picture ? [pictureText(port, port.picture)] : []),
+    ...(port.labels ? [labelsText(port.labels)] : []),
+  ];
+  return facts.map((fact) => `, ${fact}`).join("");
+}
+
+/** How pictures become the values of an input. */
+function pictureText({ name, shape, dtype }: Port, picture: Preprocess): string {
+  const input = pictureInput(name, picture, shape, dtype);
+  const [least, greatest] = valueRange(picture).map((value) => Number(value.toPrecision(4)));
+  const { scale, mean, std, order, fit } = picture;
+  const channels =
+    input.depth === 1 ? "gray" : `${order === "rgb" ? "red, green, blue" : "blue, green, red"}`;
+  const alpha = input.depth === 4 ? " and transparency" : "";
+  const list = (values: readonly number[]): string =>
+    values.length === 1 ? String(values[0]) : `[${values.join(", ")}]`;
+  const formula = `(byte · ${Number(scale.toPrecision(7))} − ${list(mean)}) / ${list(std)}`;
+  return `${channels}${alpha} from ${least} to ${greatest}. Pictures: fit=${fit}, ${formula}`;
+}
+
+/** The first and the last of many labels. */
+function labelsText(labels: readonly string[]): string {
+  const shown = labels.length > 12 ? [...labels.slice(0, 5), "…", labels.at(-1) ?? ""] : labels;
+  return `in order: ${shown.map((label) => JSON.stringify(label)).join(", ")}`;
+}
+
+/** The types of pictures, by members that only they have, so that users need no library of types. */
+const pictureTypes = `
+/** Pixels in rows from the top, 1, 3 or 4 bytes for each: gray, red green blue, or these and transparency. An ImageData is one. */
+export interface Pixels {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a canvas draws: an <img>, a <video>, a VideoFrame, a <canvas> or OffscreenCanvas, an ImageBitmap. */
+export type Drawable =
+  | { readonly naturalWidth: number; readonly naturalHeight: number }
+  | { readonly videoWidth: number; readonly videoHeight: number }
+  | { readonly displayWidth: number; readonly displayHeight: number }
+  | { readonly width: number; readonly height: number; getContext(kind: "2d"): unknown }
+  | { readonly width: number; readonly height: number; close(): void };
+
+/** A picture, or a part of one: by default from \`x\` and \`y\`, which are 0 by default, to its end. */
+export type Picture =
+  | Pixels
+  | Drawable
+  | {
+      readonly picture: Pixels | Drawable;
+      readonly x?: number;
+      readonly y?: number;
+      readonly width?: number;
+      readonly height?: number;
+    };
+`;
+
+/** The classes of a net as a type; of thousands, a text. */
+function labelTypes({ labels }: Classifier): string {
+  const names = labels && labels.length <= 100 ? [...new Set(labels)].map(jsString).join(" | ") : "string";
+  return `
+/** A class of a picture. */
+export interface Class {
+  readonly label: ${names};
+  readonly index: number;
+  readonly probability: number;
+}
+`;
+}
+
+const classifyTypes = `  /** The most probable classes of a picture, best first: 5, or \`top\`. */
+  classify(picture: Picture, options?: { readonly top?: number }): Promise<Class[]>;
+  /** The same for each of several pictures. */
+  classify(pictures: readonly Picture[], options?: { readonly top?: number }): Promise<Class[][]>;
+`;

@@ -3,11 +3,14 @@
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
+import type { Layout, Preprocess } from "#ir/preprocess.js";
 import type { DType, Shape } from "#ir/type.js";
 import { elements, integerRanges, isInteger, isOf } from "#ir/type.js";
 import { plural } from "#ir/units.js";
+import { layoutOf } from "#ops/layout.js";
 import { seededRandom } from "#ops/random.js";
 import { hashBytes } from "#runtime/hash.js";
 import { pause } from "./pause.js";
@@ -18,6 +21,9 @@ export interface SampleInput {
   readonly shape: Shape;
   /** f32 by default; the values of other types are integers. */
   readonly dtype?: DType;
+  /** What the net says about pictures as values. */
+  readonly layout?: Layout;
+  readonly picture?: Preprocess;
 }
 
 /** Values by the name of the input, dense and row-major, of a batch of 1. */
@@ -45,7 +51,12 @@ export interface Samples {
 
 /** The inputs for which samples of a graph have values. */
 export function sampleInputs(graph: Graph): SampleInput[] {
-  return inputNodes(graph).map(({ name, type: { shape, dtype } }) => ({ name, shape, dtype }));
+  return inputNodes(graph).map((node) => ({
+    name: node.name,
+    shape: node.type.shape,
+    dtype: node.type.dtype,
+    ...given({ layout: layoutOf(graph, node), picture: graph.pictures?.get(node.name) }),
+  }));
 }
 
 /** Samples in memory. */

@@ -17,6 +17,7 @@ import {
   aText,
   expectOptions,
   mapOf,
+  oneOf,
   recordOf,
 } from "#diagnostic/options.js";
 import type { Graph } from "#ir/graph.js";
@@ -34,6 +35,8 @@ import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import type { LowerOptions } from "./lower-module.js";
 import { kernelErrors, lowerModule } from "./lower-module.js";
+import type { Task } from "./classifier.js";
+import { classifierOf, tasks } from "./classifier.js";
 import type { Devices } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
@@ -47,6 +50,8 @@ export interface EmitModuleOptions extends Devices, LowerOptions {
   readonly f16?: boolean;
   /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
+  /** What the net does beside `run`: `classify` gives the classes of pictures. */
+  readonly task?: Task;
   /** Receives the packed file while it is made; without it, the artifact holds the file. */
   readonly packedInto?: WeightSink;
   /** Called while weights are packed, with the number of bytes done so far and the number of all bytes. */
@@ -62,6 +67,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   f16: aBoolean,
   verify: aBoolean,
   embedWeights: aBoolean,
+  task: oneOf(tasks),
   packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),
   onPacked: aFunction,
   sources: mapOf("texts by file", aText),
@@ -74,7 +80,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
-  const [wrong] = kernelErrors(module, targetOf(options.target, options).target);
+  const [wrong] = emitErrors(module, options);
   if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
   return runToEnd(emitSteps(module, options, () => false));
 }
@@ -87,8 +93,7 @@ export function* emitWithinLimits(
   module: Module,
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
-  const { target } = targetOf(options.target, options);
-  const wrong = kernelErrors(module, target);
+  const wrong = emitErrors(module, options);
   if (wrong.length > 0) return { diagnostics: wrong };
   const artifact = yield* emitSteps(
     module,
@@ -97,6 +102,12 @@ export function* emitWithinLimits(
   );
   const diagnostics = checkArtifact(artifact, options.limits);
   return diagnostics.length > 0 ? { diagnostics } : { value: artifact, diagnostics };
+}
+
+/** The reasons why a module cannot become what the options ask for. */
+function emitErrors(module: Module, options: EmitModuleOptions): readonly Diagnostic[] {
+  const task = options.task === undefined ? [] : classifierOf(module.graph).diagnostics;
+  return [...kernelErrors(module, targetOf(options.target, options).target), ...task];
 }
 
 /** `exceeds` says whether the limits exclude all devices, so that packing weights would be in vain. */
@@ -118,7 +129,11 @@ function* emitSteps(
     embedWeights: options.embedWeights ?? false,
     // f16 holds whole numbers only up to 2,048, and sums of integers must be exact.
     f16: (options.f16 ?? false) && !hasIntegers(module.graph),
-    ...given({ packedInto: options.packedInto, onPacked: options.onPacked }),
+    ...given({
+      packedInto: options.packedInto,
+      onPacked: options.onPacked,
+      classifier: options.task === undefined ? undefined : classifierOf(module.graph).value,
+    }),
     summary: `${plural(opCount(module.graph), "op")} in ${plural(program.launches.length, "kernel")}`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };

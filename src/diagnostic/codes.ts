@@ -74,7 +74,8 @@ export const codeGroups = {
       "too-many-arguments": "A block call has more arguments than the block has parameters.",
       "shape-mismatch": "The shapes of operands do not fit each other.",
       "unknown-template": "A kernel in a dump names a template that does not exist.",
-      "wrong-argument": "An argument of a parameter's source or of a kernel is not valid.",
+      "wrong-argument":
+        "An argument of a parameter's source, of a kernel, of `preprocess` or of `labels` is not valid.",
     },
   },
   dimensions: {
@@ -196,6 +197,7 @@ export const codeGroups = {
       "wrong-input": "A file of numbers or an image does not fit the input.",
       "missing-input": "One input has fewer files than another.",
       "wrong-labels": "A file of labels or classes does not fit the outputs or the samples.",
+      "no-task": "The net does not do what `--task` asks for.",
       "no-memory": "The system does not give the memory that the module needs.",
     },
   },

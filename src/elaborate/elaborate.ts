@@ -19,6 +19,7 @@ import type { Elaboration } from "./elaboration.js";
 import { fail } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
+import { withPictures } from "./pictures.js";
 
 export interface ElaborateOptions {
   /** Which net of the file; needed only if there are several. */
@@ -75,7 +76,8 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
     });
   }
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
-  const graph = graphOf(state, net);
+  const graph = withPictures(state, graphOf(state, net));
+  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
   return {
     value: { graph, name: graph.name, weights: state.store, seeded: state.seeded },
     diagnostics: inReadingOrder(diagnostics),
@@ -98,6 +100,8 @@ function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnost
     inputs: new Map(),
     outputs: new Map(),
     kernels: new Map(),
+    pictures: new Map(),
+    labels: new Map(),
     paths: new Map(),
     unbound: new Map(),
     missing: [],

@@ -6,6 +6,7 @@ import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelPlan, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { uniteSpans } from "#ir/graph.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import type { TensorType } from "#ir/type.js";
 import { printType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
@@ -77,6 +78,10 @@ export interface Elaboration {
   /** By name, in the order of the text. */
   readonly outputs: Map<string, { readonly node: NodeId; readonly span: Span }>;
   readonly kernels: Map<KernelId, KernelPlan>;
+  /** What the text says about pictures, by input, with its place. */
+  readonly pictures: Map<string, { readonly said: Partial<Preprocess>; readonly span: Span }>;
+  /** Names of classes, by output. */
+  readonly labels: Map<string, { readonly names: readonly string[]; readonly span: Span }>;
   /** How often each path was taken; the k-th use gets the suffix `.k`. */
   readonly paths: Map<string, number>;
   /** Unbound symbols, with the first place of each. */

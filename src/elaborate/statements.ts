@@ -16,6 +16,7 @@ import { inputType } from "./dimensions.js";
 import { evaluate, lookUp } from "./expressions.js";
 import { isReserved } from "./literals.js";
 import { readPlan } from "./kernel-plan.js";
+import { readLabels, readPreprocess } from "./pictures.js";
 import { runParam } from "./param.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { addNode, describe, fail, repeatLimit, step, takePath } from "./elaboration.js";
@@ -130,6 +131,7 @@ function runInput(state: Elaboration, scope: Scope, statement: InputStatement): 
     span: statement.span,
   });
   state.inputs.set(name.text, value.node);
+  if (statement.preprocess) readPreprocess(state, scope, name.text, statement.preprocess);
   if (type.open) state.batched.add(value.node);
   bind(state, scope, name, value);
 }
@@ -139,7 +141,7 @@ function runOutputs(state: Elaboration, scope: Scope, statement: OutputStatement
   const values = statement.outputs.map(({ name, value }) =>
     value ? bound(state, scope, name.text, value) : lookUp(state, scope, name.text, true, name.span),
   );
-  for (const [at, { name, value: expression }] of statement.outputs.entries()) {
+  for (const [at, { name, labels, value: expression }] of statement.outputs.entries()) {
     const value = values[at] ?? none;
     if (expression) bind(state, scope, name, value);
     if (value.kind === "none") continue;
@@ -150,7 +152,10 @@ function runOutputs(state: Elaboration, scope: Scope, statement: OutputStatement
       fail(state, name.span, "repeated-output", `there are two outputs \`${name.text}\``, {
         others: [{ span: other.span, message: "first here" }],
       });
-    } else state.outputs.set(name.text, { node: value.node, span: name.span });
+    } else {
+      state.outputs.set(name.text, { node: value.node, span: name.span });
+      if (labels) readLabels(state, name.text, labels);
+    }
   }
 }
 

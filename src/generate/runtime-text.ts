@@ -10,6 +10,8 @@ const parts = {
   shared: ["hash", "source", "weights", "ports"],
   compact: ["compact"],
   net: ["net"],
+  pictures: ["pictures", "pixels"],
+  classify: ["classify"],
   js: ["js"],
   wasm: ["wasm/crew", "wasm/workers", "wasm/binary", "wasm/machine"],
   dots: ["wasm/dots"],

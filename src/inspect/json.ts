@@ -4,6 +4,7 @@ import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { KernelPlan } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -32,6 +33,10 @@ export interface NodeJson {
 export interface GraphJson {
   readonly name: string;
   readonly batch?: string;
+  /** How pictures become values of inputs, by input. */
+  readonly pictures?: Readonly<Record<string, Preprocess>>;
+  /** Names of classes, by output. */
+  readonly labels?: Readonly<Record<string, readonly string[]>>;
   readonly nodes: readonly NodeJson[];
   readonly outputs: readonly { readonly name: string; readonly node: string; readonly once?: true }[];
   readonly kernels: Readonly<Record<string, KernelPlan>>;
@@ -43,7 +48,11 @@ export function graphJson(module: Module): GraphJson {
   const { graph } = module;
   return {
     name: graph.name,
-    ...given({ batch: graph.batch }),
+    ...given({
+      batch: graph.batch,
+      pictures: graph.pictures && Object.fromEntries(graph.pictures),
+      labels: graph.labels && Object.fromEntries(graph.labels),
+    }),
     nodes: topological(graph).map((node) => ({
       name: node.name,
       op: node.op,

@@ -5,7 +5,7 @@ import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aFunction, expectOptions } from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
-import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
+import type { Ast, Comment, Expression, OutputValue, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/printing/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node } from "#ir/graph.js";
@@ -19,7 +19,15 @@ import { opOf } from "#ops/index.js";
 import { planNumbers, reasonText } from "#template/plan.js";
 import { byKernel } from "./kernel-order.js";
 import { liftAttributes } from "./lift-attributes.js";
-import { call, nameOf, nameExpression, noSpan, numberExpression } from "./lift-expressions.js";
+import {
+  call,
+  nameOf,
+  nameExpression,
+  noSpan,
+  numberExpression,
+  stringExpression,
+} from "./lift-expressions.js";
+import { liftPreprocess } from "./lift-preprocess.js";
 import { liftWeight, weightFileOf } from "./lift-weights.js";
 import { inlineConstants } from "./inline-constants.js";
 
@@ -59,8 +67,16 @@ function lift(module: Module, options: LiftOptions = {}): Ast {
       path: { kind: "string", value: options.weightsPath?.(file) ?? file, span: noSpan },
       span: clock.span(),
     });
-  for (const node of inputNodes(graph))
-    body.push({ kind: "input", name: nameOf(node.name), type: typeOf(graph, node), span: clock.span() });
+  for (const node of inputNodes(graph)) {
+    const preprocess = graph.pictures?.get(node.name);
+    body.push({
+      kind: "input",
+      name: nameOf(node.name),
+      type: typeOf(graph, node),
+      ...(preprocess && { preprocess: liftPreprocess(preprocess, node.type) }),
+      span: clock.span(),
+    });
+  }
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant" || inline.has(node.id)) continue;
     const value = liftWeight(module.weights, node.attributes.weight, file !== undefined);
@@ -115,10 +131,15 @@ function liftKernel(
   };
 }
 
-function liftOutputs(graph: Graph): { readonly name: Name; readonly value?: Expression }[] {
+function liftOutputs(graph: Graph): OutputValue[] {
   return graph.outputs.map(({ name, node }) => {
     const bound = graph.nodes.get(node)?.name ?? name;
-    return bound === name ? { name: nameOf(name) } : { name: nameOf(name), value: nameExpression(bound) };
+    const labels = graph.labels?.get(name);
+    return {
+      name: nameOf(name),
+      ...(labels && { labels: call("labels", labels.map(stringExpression)) }),
+      ...(bound !== name && { value: nameExpression(bound) }),
+    };
   });
 }
 

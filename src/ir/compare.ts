@@ -20,8 +20,23 @@ export function sameGraph(a: Module, b: Module): string | undefined {
     differ("the inputs", inputNodes(left).map(nameOf).join(", "), inputNodes(right).map(nameOf).join(", ")) ??
     sameNodes(a, b) ??
     sameOutputs(a, b) ??
+    differ("the pictures", factsText(left.pictures), factsText(right.pictures)) ??
+    differ("the labels", factsText(left.labels), factsText(right.labels)) ??
     sameKernels(left, right)
   );
+}
+
+/** Facts by name as a text, in the order of names. */
+function factsText(facts: ReadonlyMap<string, object> = new Map()): string {
+  const sorted = (_: string, value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toSorted(byName))
+      : value;
+  return JSON.stringify([...facts].toSorted(byName), sorted);
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 /**

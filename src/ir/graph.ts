@@ -3,6 +3,7 @@
 import { enableMapSet, enablePatches } from "immer";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import type { Preprocess } from "./preprocess.js";
 import type { TensorType } from "./type.js";
 
 enableMapSet();
@@ -104,6 +105,10 @@ export interface Graph {
   readonly kernels: ReadonlyMap<KernelId, KernelPlan>;
   /** The symbol of an open leading dimension of all inputs, and of outputs that depend on them (`N`); shapes have 1 for it. */
   readonly batch?: string;
+  /** How pictures become values of inputs, by the names of inputs that take pictures. */
+  readonly pictures?: ReadonlyMap<string, Preprocess>;
+  /** The names of classes, by the names of outputs whose last axis has one value for each. */
+  readonly labels?: ReadonlyMap<string, readonly string[]>;
   /** The next unused id. */
   readonly nextId: NodeId;
 }

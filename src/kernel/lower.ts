@@ -3,11 +3,12 @@
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WeightId } from "#ir/graph.js";
-import { nodeOf } from "#ir/graph.js";
+import type { Graph, WeightId } from "#ir/graph.js";
+import { inputNodes, nodeOf } from "#ir/graph.js";
 import { bytesOf } from "#ir/target.js";
-import { channels } from "#ir/type.js";
+import { channels, isInteger } from "#ir/type.js";
 import { hasZeroPoint, macsOf } from "#ops/index.js";
+import { layoutOf } from "#ops/layout.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
 import { isByteSum } from "#template/byte-sums.js";
 import { KernelBuilder } from "./ir/build.js";
@@ -119,10 +120,24 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
       kernels.all.map(({ scratch, fours }) => Math.max(scratch, fours?.scratch ?? 0)),
       0,
     ),
-    inputs: schedule.inputs.map(portOf),
-    outputs: schedule.outputs.map(portOf),
+    inputs: schedule.inputs.map((input) => ({ ...portOf(input), ...inputFacts(graph, input.name) })),
+    outputs: schedule.outputs.map((output) => ({
+      ...portOf(output),
+      ...given({ labels: graph.labels?.get(output.name) }),
+    })),
     ...given({ batch: graph.batch }),
   };
+}
+
+/** What a graph says about an input, beside its place. */
+function inputFacts(graph: Graph, name: string): Partial<Port> {
+  const node = inputNodes(graph).find((one) => one.name === name) ?? bug(`no input ${name}`);
+  const { dtype } = node.type;
+  return given({
+    dtype: isInteger(dtype) ? dtype : undefined,
+    layout: layoutOf(graph, node),
+    picture: graph.pictures?.get(name),
+  });
 }
 
 function portOf({ name, view, once }: Schedule["outputs"][number]): Port {

@@ -93,6 +93,16 @@ const plan: Parts = {
   extraMacs: finite,
   extraSeconds: finite,
 };
+const preprocess: Parts = {
+  scale: finite,
+  mean: list(finite),
+  std: list(finite),
+  order: text,
+  fit: text,
+  crop: finite,
+  pad: finite,
+  layout: text,
+};
 const graph: Parts = {
   name,
   nodes: mapOf(whole, node),
@@ -103,6 +113,8 @@ const graph: Parts = {
   }),
   kernels: mapOf(name, plan),
   batch: maybe(name),
+  pictures: maybe(mapOf(name, preprocess)),
+  labels: maybe(mapOf(name, list(text))),
   nextId: whole,
 };
 const weights: Parts = {

@@ -13,11 +13,12 @@ import type { LiftOptions } from "../../src/inspect/lift.js";
 const folder = mkdtempSync(join(tmpdir(), "cleave-arguments-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const text = "net tiny {\n  input x: f32[N, 2]\n  output y = x |> dense(units=3)\n}\n";
+const text =
+  "net tiny {\n  input x: f32[N, 2, 2, 1] preprocess()\n  output y = x |> global_avg_pool |> dense(units=3)\n}\n";
 const ast = api.parse(text, "tiny.net").value!;
 const module = api.elaborate(ast).value!;
 const artifact = api.compile(text, { target: "js" }).value!;
-const input = new Map([["x", api.tensor([1, 2], () => 1)]]);
+const input = new Map([["x", api.tensor([1, 2, 2, 1], () => 1)]]);
 
 const onnx = node.writeOnnx(module, join(folder, "read.onnx")).value!.path;
 const json = JSON.stringify({ modelTopology: {}, weightsManifest: [] });
@@ -59,6 +60,7 @@ const emitting: Required<api.EmitModuleOptions> = {
   f16: false,
   verify: false,
   embedWeights: false,
+  task: "classify",
   packedInto: { open: nothing, write: nothing },
   onPacked: nothing,
   sources: new Map([["tiny.net", text]]),
@@ -176,6 +178,22 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   graphDot: [module],
   explain: [module],
   emit: [module, emitting],
+  takePictures: [
+    module,
+    {
+      image: true,
+      input: "x",
+      labels: ["a", "b", "c"],
+      scale: 1,
+      mean: [0],
+      std: [1],
+      fit: "cover",
+      crop: 1,
+      pad: 0,
+      order: "rgb",
+      layout: "nhwc",
+    } satisfies Required<api.PictureOptions>,
+  ],
   compile: [
     text,
     { ...elaborating, ...optimizing, ...emitting, file: "a.net" } satisfies Required<api.CompileOptions>,

@@ -8,6 +8,7 @@ import type { Sharp } from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { readImage } from "#cli/inputs/image.js";
 import type { ImageOptions } from "#cli/options/image.js";
+import { preprocessFor } from "#cli/options/image.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-image-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,9 +43,9 @@ describe("kinds of image and input", () => {
     expect(await pixels(file, [1, 2, 2, 1])).toEqual([76, 150, 29, 9]);
   });
 
-  test("transparency is dropped, or kept for 4 channels", async () => {
+  test("what is transparent is black, and transparency is kept for 4 channels", async () => {
     const file = await write("clear.png", clear().png());
-    expect(await pixels(file, [1, 1, 2, 3])).toEqual([10, 20, 30, 40, 50, 60]);
+    expect(await pixels(file, [1, 1, 2, 3])).toEqual([0, 0, 0, 40, 50, 60]);
     expect(await pixels(file, [1, 1, 2, 4])).toEqual([10, 20, 30, 0, 40, 50, 60, 255]);
   });
 
@@ -74,7 +75,7 @@ describe("numbers", () => {
     write("numbers.png", sharp(Uint8Array.of(0, 51, 102, 153, 204, 255), raw(2, 1, 3)).png());
 
   test("scale, then mean, then std, per channel", async () => {
-    const { value } = await readImage(await make(), [1, 1, 2, 3], {
+    const { value } = await read(await make(), [1, 1, 2, 3], {
       scale: 1 / 255,
       mean: [0.5, 0.25, 0],
       std: [0.5, 0.25, 2],
@@ -85,7 +86,7 @@ describe("numbers", () => {
   });
 
   test("one mean and std for all channels", async () => {
-    const { value } = await readImage(await make(), [1, 1, 2, 3], { scale: 1, mean: [51], std: [51] });
+    const { value } = await read(await make(), [1, 1, 2, 3], { scale: 1, mean: [51], std: [51] });
     expect([...value!]).toEqual([-1, 0, 1, 2, 3, 4]);
   });
 
@@ -103,7 +104,7 @@ describe("numbers", () => {
     [{ ...plain, std: [1, 0, 1] }, "std must not be 0"],
     [{ ...plain, scale: Number.NaN }, "scale, mean and std must be finite numbers"],
   ])("wrong options: %j", async (options, message) => {
-    const { value, diagnostics } = await readImage(await make(), [1, 1, 2, 3], options);
+    const { value, diagnostics } = await read(await make(), [1, 1, 2, 3], options);
     expect(value).toBeUndefined();
     expect(diagnostics.map((one) => one.message)).toEqual([expect.stringContaining(message)]);
   });
@@ -111,7 +112,7 @@ describe("numbers", () => {
   test.each([[[1, 2, 2, 2]], [[2, 2, 2, 3]], [[1, 12]], [[1, 0, 2, 3]]])(
     "no image fits an input %j",
     async (shape) => {
-      const { diagnostics } = await readImage(await make(), shape, plain);
+      const { diagnostics } = await read(await make(), shape, plain);
       expect(diagnostics[0]?.message).toContain(`this one is [${shape.join(", ")}]`);
     },
   );
@@ -149,7 +150,7 @@ describe("files that are not images", () => {
   });
 
   async function message(path: string): Promise<string> {
-    const { value, diagnostics } = await readImage(path, [1, 64, 64, 3], plain);
+    const { value, diagnostics } = await read(path, [1, 64, 64, 3], plain);
     expect(value).toBeUndefined();
     return diagnostics.map((one) => `${one.code}: ${one.message}`).join("\n");
   }
@@ -165,8 +166,13 @@ async function write(name: string, image: Sharp): Promise<string> {
   return path;
 }
 
+function read(path: string, shape: readonly number[], options: ImageOptions) {
+  const port = { name: "image", shape };
+  return readImage(path, port, preprocessFor(options, port));
+}
+
 async function pixels(path: string, shape: readonly number[]): Promise<number[]> {
-  const { value, diagnostics } = await readImage(path, shape, plain);
+  const { value, diagnostics } = await read(path, shape, plain);
   expect(diagnostics).toEqual([]);
   return [...value!];
 }

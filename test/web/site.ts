@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { preview } from "vite";
 import { expect } from "vitest";
+import { preprocessFor } from "#cli/options/image.js";
 import { readImage } from "#cli/inputs/image.js";
 import type { Shown } from "../../examples/web/shown.js";
 import type { Watch } from "./chromium.js";
@@ -97,11 +98,8 @@ export async function choose(page: Page, group: string, value: string): Promise<
 
 /** The input that `cleave run` makes of an image file. */
 export async function pixelsOf(path: string): Promise<Float32Array> {
-  const { value, diagnostics } = await readImage(path, [1, 28, 28, 1], {
-    scale: 1 / 255,
-    mean: [0],
-    std: [1],
-  });
+  const port = { name: "image", shape: [1, 28, 28, 1] };
+  const { value, diagnostics } = await readImage(path, port, preprocessFor({}, port));
   if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
   return value;
 }

@@ -2,6 +2,7 @@
 
 import type { KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import { jsString } from "#diagnostic/escape.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
@@ -20,6 +21,7 @@ import {
 } from "../module-text.js";
 import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
+import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
 import type { Helper } from "./helpers.js";
 import { helperText } from "./helpers.js";
@@ -40,7 +42,13 @@ export function emitJs(
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    loadText(program, "loadJs", packed, `setup, launches, ${program.staged ? "staged, " : ""}table`),
+    loadText(
+      program,
+      "loadJs",
+      packed,
+      `setup, launches, ${program.staged ? "staged, " : ""}table`,
+      wrappersOf(program, options.classifier),
+    ),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,
@@ -50,18 +58,20 @@ export function emitJs(
     program.staged ? stagedText(program) : "",
     launchesText("In order", "launches", program.launches, kernels),
     tableText(program.table),
+    picturesText(program, options.classifier),
     section("Kernels"),
     ...kernels.map((kernel) => kernel.text),
     ...[...helpers].toSorted().map(helperText),
     section("Runtime"),
     ...runtimeText("js", packed),
+    ...picturesRuntime(program, options.classifier),
     packed.embedded ?? "",
   ]);
   return {
     name,
     target: "js",
     module,
-    types: typesText(program, { sync: true }),
+    types: typesText(program, { sync: true, ...given({ classifier: options.classifier }) }),
     ...packed.part,
     kernels: program.launches.length,
     setup: program.setup.length,

@@ -7,10 +7,20 @@ export function runtimeNames(): string[] {
   const declared = Object.values(runtimeTexts).flatMap((text) =>
     [...text.matchAll(/^(?:async )?(?:function\*?|const) ([\w$]+)/gm)].flatMap((match) => match[1] ?? []),
   );
-  return [...declared, "load", "model", "launches", "table", "embedded", ...globals];
+  return [
+    ...declared,
+    "load",
+    "model",
+    "launches",
+    "table",
+    "embedded",
+    "pictures",
+    "classifier",
+    ...globals,
+  ];
 }
 
 const globals = (
   "Array ArrayBuffer DataView Error Float32Array Float64Array Int32Array JSON Math Number Object Promise TextDecoder " +
-  "TypeError URL Uint8Array atob fetch globalThis performance process"
+  "RangeError TypeError URL Uint8Array Uint8ClampedArray atob fetch globalThis performance process"
 ).split(" ");

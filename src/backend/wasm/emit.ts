@@ -4,6 +4,7 @@ import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
 import { bytesOf } from "#ir/target.js";
@@ -23,6 +24,7 @@ import {
 } from "../module-text.js";
 import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
+import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
 import { binariesText } from "./binary-text.js";
@@ -47,6 +49,7 @@ export function emitWasm(
       "loadWasm",
       packed,
       `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,
+      wrappersOf(program, options.classifier),
     ),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
@@ -59,17 +62,19 @@ export function emitWasm(
     launchesText("In order", "launches", program, program.launches, layout),
     stagedText(program),
     tableText(program.table),
+    picturesText(program, options.classifier),
     section("Kernels, as WebAssembly"),
     `/** The binaries for SIMD and for relaxed SIMD, compressed, as base64. */\nconst binaries =\n  "${binariesText(binaryOf(program, false), binaryOf(program, true))}";\n`,
     section("Runtime"),
     ...runtimeText("wasm", packed, hasDots),
+    ...picturesRuntime(program, options.classifier),
     packed.embedded ?? "",
   ]);
   return {
     name: fileNameOf(program.name),
     target: "wasm",
     module,
-    types: typesText(program, { sync: true, kind: "wasm" }),
+    types: typesText(program, { sync: true, kind: "wasm", ...given({ classifier: options.classifier }) }),
     ...packed.part,
     kernels: program.launches.length,
     setup: program.setup.length,

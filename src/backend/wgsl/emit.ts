@@ -2,6 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import { jsString, jsTemplate } from "#diagnostic/escape.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { elements } from "#ir/type.js";
@@ -28,6 +29,7 @@ import {
 import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
+import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
 import type { Binding, Memory } from "./bindings.js";
 import { bindingsOf, mayBeHalves } from "./bindings.js";
@@ -178,6 +180,7 @@ export function emitWgsl(
       "loadWgsl",
       packed,
       `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
+      wrappersOf(program, options.classifier),
     ),
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
@@ -194,18 +197,20 @@ export function emitWgsl(
     ]),
     launchesText(program, printed),
     tableText(program.table),
+    picturesText(program, options.classifier),
     section("Shaders"),
     shadersText(printed),
     section("Runtime"),
     ...(hasDots ? [runtimeTexts.words] : []),
     ...runtimeText("wgsl", packed),
+    ...picturesRuntime(program, options.classifier),
     packed.embedded ?? "",
   ]);
   return {
     name,
     target: "wgsl",
     module,
-    types: typesText(program, { sync: false, kind: "gpu" }),
+    types: typesText(program, { sync: false, kind: "gpu", ...given({ classifier: options.classifier }) }),
     ...packed.part,
     shaders: printed.shaders.map(({ name: own, text, subgroup }) => ({
       name: own,

@@ -1,6 +1,7 @@
 // The action of `cleave compile`: compiles a model into one ES module, its types and its packed weights.
 
 import { gzipSync } from "node:zlib";
+import type { Task } from "#compile/classifier.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
@@ -11,6 +12,8 @@ import { countsOf } from "#report/counts.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
+import { withPictures } from "../model/pictures.js";
+import type { PictureOptions } from "../options/image.js";
 import type { ModelOptions } from "../options/model.js";
 import type { WithQuantize } from "../options/quantize.js";
 import { jsonText } from "../output/json.js";
@@ -22,16 +25,18 @@ import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
 import { splitText } from "../split/text.js";
 
-export interface CompileOptions extends ModelOptions, WithQuantize {
+export interface CompileOptions extends ModelOptions, WithQuantize, PictureOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
   readonly emit?: "wgsl";
+  readonly task?: Task;
   readonly json?: boolean;
 }
 
 export async function compileModel(path: string, options: CompileOptions, session: Session): Promise<void> {
   const { terminal } = session;
-  const model = loadModel(path, options, session);
+  const read = loadModel(path, options, session);
+  const model = read && withPictures(read, options, session);
   if (!model) return;
   const devices = readDevices(options, session);
   const fitted = devices && (await optimizeQuantized(model, options, session));
@@ -53,6 +58,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     sources: model.sources,
     inputs: model.files,
     onPacked: packing(session.progress),
+    ...given({ task: options.task }),
   });
   const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));

@@ -6,6 +6,8 @@ import { forF32Kernels } from "#passes/index.js";
 import { writeOnnxSteps } from "#node/write-onnx.js";
 import { loadModel } from "../model/load.js";
 import { moduleAfter } from "../model/optimize.js";
+import { withPictures } from "../model/pictures.js";
+import type { PictureOptions } from "../options/image.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
@@ -13,7 +15,7 @@ import { report } from "../output/terminal.js";
 import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
 
-export interface ExportOptions extends ModelOptions, PassOptions {
+export interface ExportOptions extends ModelOptions, PassOptions, PictureOptions {
   readonly output?: string;
   readonly after?: string;
   readonly opset: string;
@@ -23,7 +25,8 @@ export interface ExportOptions extends ModelOptions, PassOptions {
 
 export async function exportModel(path: string, options: ExportOptions, session: Session): Promise<void> {
   const { terminal, progress } = session;
-  const model = loadModel(path, options, session);
+  const read = loadModel(path, options, session);
+  const model = read && withPictures(read, options, session);
   // Options such as `--split` need the passes, so they imply `--after all`.
   const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
   const asked = [after, options.stopAfter, ...(options.passes ?? [])];

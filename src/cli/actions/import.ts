@@ -5,6 +5,8 @@ import { bytesText, plural } from "#ir/units.js";
 import { isImported, withoutEnding } from "#node/import-file.js";
 import { writeNetSteps } from "#node/write-net.js";
 import { loadModel } from "../model/load.js";
+import { withPictures } from "../model/pictures.js";
+import type { PictureOptions } from "../options/image.js";
 import type { ModelOptions } from "../options/model.js";
 import { importHelp } from "../options/model.js";
 import { jsonText } from "../output/json.js";
@@ -12,7 +14,7 @@ import { exit, report } from "../output/terminal.js";
 import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
 
-export interface ImportOptions extends Omit<ModelOptions, "net" | "weights"> {
+export interface ImportOptions extends Omit<ModelOptions, "net" | "weights">, PictureOptions {
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -26,7 +28,8 @@ export async function importModel(path: string, options: ImportOptions, session:
     session.code = exit.wrongUsage;
     return;
   }
-  const model = loadModel(path, options, session);
+  const read = loadModel(path, options, session);
+  const model = read && withPictures(read, options, session);
   if (!model) return;
   const output = options.output ?? `${withoutEnding(path)}.net`;
   progress.show("writing weights");

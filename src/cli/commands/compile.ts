@@ -3,20 +3,30 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { CompileOptions } from "../actions/compile.js";
+import { tasks } from "#compile/classifier.js";
 import { withFitOptions } from "../options/fit.js";
+import { withPictureOptions } from "../options/image.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import { withQuantizeOption } from "../options/quantize.js";
 import type { Session } from "../session/session.js";
 
 export function addCompile(root: Command, session: Session): void {
-  withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("compile")))))
+  withPictureOptions(
+    withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("compile"))))),
+  )
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "folder for the files", ".")
     .option("--embed-weights", "put the weights into the module")
     .addOption(
       new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
+    )
+    .addOption(
+      new Option(
+        "--task <what>",
+        "what the net does beside `run`: `classify` gives the classes of pictures",
+      ).choices(tasks),
     )
     .option("--json", "print the written files as JSON")
     .action(async (path: string, options: CompileOptions) => {

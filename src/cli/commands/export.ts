@@ -4,12 +4,13 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { defaultOpset, exportOpsets } from "#export/onnx/opsets.js";
 import type { ExportOptions } from "../actions/export.js";
+import { withImageOptions, withPictureOptions } from "../options/image.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import type { Session } from "../session/session.js";
 
 export function addExport(root: Command, session: Session): void {
-  withPassOptions(withModelOptions(root.command("export")))
+  withPictureOptions(withImageOptions(withPassOptions(withModelOptions(root.command("export")))))
     .description("write a model as an ONNX file, as written or after passes")
     .argument("<model>", modelHelp)
     .option("-o, --output <file>", "the .onnx file; by default the model's name with that extension")

@@ -2,11 +2,12 @@
 
 import type { Command } from "commander";
 import type { ImportOptions } from "../actions/import.js";
+import { withImageOptions, withPictureOptions } from "../options/image.js";
 import { importHelp, withImportOptions } from "../options/model.js";
 import type { Session } from "../session/session.js";
 
 export function addImport(root: Command, session: Session): void {
-  withImportOptions(root.command("import"))
+  withPictureOptions(withImageOptions(withImportOptions(root.command("import"))))
     .description(
       "write an ONNX or TensorFlow.js model in the language: a .net file, and its weights as a safetensors file in the same folder",
     )

@@ -22,7 +22,7 @@ import { plural } from "#ir/units.js";
 import { openWeightFile } from "#weights/file.js";
 import { reason } from "#node/reason.js";
 import type { ImageOptions } from "../options/image.js";
-import { asksForPixels, imageOptions, optionsFor } from "../options/image.js";
+import { asksForPixels, imageOptions, preprocessFor } from "../options/image.js";
 import type { SampleOptions } from "../options/samples.js";
 import { mostSamples } from "../options/samples.js";
 import { report } from "../output/terminal.js";
@@ -196,12 +196,7 @@ function pixelSamples(path: string, samples: Samples, input: SampleInput, image:
     ...samples,
     read: async (index) => {
       const pixels = (await samples.read(index))[input.name] ?? new Float32Array();
-      const { value, diagnostics } = normalizePixels(
-        path,
-        pixels,
-        input.shape,
-        optionsFor(image, input.dtype),
-      );
+      const { value, diagnostics } = normalizePixels(path, pixels, input.shape, preprocessFor(image, input));
       if (!value) throw new SampleError(diagnostics);
       return { [input.name]: value };
     },

@@ -5,6 +5,7 @@ import type { SampleInput } from "#calibrate/samples.js";
 import { wrongInteger } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import { elements } from "#ir/type.js";
 import { plural } from "#ir/units.js";
 import { drawInput } from "#ops/distributions.js";
@@ -12,7 +13,7 @@ import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
 import { readBytes } from "#node/read-file.js";
 import type { ImageOptions } from "../options/image.js";
-import { optionsFor } from "../options/image.js";
+import { preprocessFor } from "../options/image.js";
 import { normalizePixels, readImage } from "./image.js";
 
 /** Values for one input from a file, whose extension gives its format. */
@@ -21,7 +22,7 @@ export async function readInput(
   port: SampleInput,
   options: ImageOptions,
 ): Promise<Result<Float32Array>> {
-  const values = await readValues(path, port, optionsFor(options, port.dtype));
+  const values = await readValues(path, port, preprocessFor(options, port));
   const wrong = values.value && wrongInteger(path, values.value, port);
   if (wrong === undefined) return values;
   return { diagnostics: [error("wrong-input", wrong, { help: ["quantize the values first"] })] };
@@ -30,15 +31,15 @@ export async function readInput(
 async function readValues(
   path: string,
   port: SampleInput,
-  image: ImageOptions,
+  preprocess: Preprocess,
 ): Promise<Result<Float32Array>> {
   const extension = extname(path).toLowerCase();
-  if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port.shape, image);
+  if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port, preprocess);
   if (extension === ".npy" || extension === ".json") {
     const values = readNumbers(path);
     const fitting = fit(path, port, values);
     return fitting.value && values.value?.isBytes
-      ? normalizePixels(path, fitting.value, port.shape, image)
+      ? normalizePixels(path, fitting.value, port.shape, preprocess)
       : fitting;
   }
   const bytes = readBytes(path);

@@ -1,16 +1,14 @@
-// The options of commands that read images as inputs.
+// The options of commands that read or write what is known about pictures as inputs.
 
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
+import { given } from "#diagnostic/given.js";
+import type { Layout, Preprocess } from "#ir/preprocess.js";
+import { defaultPreprocess, fits, layouts, orders } from "#ir/preprocess.js";
 import type { DType } from "#ir/type.js";
-import { isInteger } from "#ir/type.js";
 
-/** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one per channel. */
-export interface ImageOptions {
-  readonly scale: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
+/** What the options say about pictures as inputs. Without an option, what the model says holds, or a default. */
+export type ImageOptions = { readonly [K in keyof Preprocess]?: Preprocess[K] };
 
 /** Adds the options that say how pixels become numbers. */
 export function withImageOptions(command: Command): Command {
@@ -18,34 +16,89 @@ export function withImageOptions(command: Command): Command {
     .addOption(
       new Option(
         "--scale <number>",
-        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255; 1 for inputs of integers",
-      )
-        .argParser(numberOption)
-        .default(1 / 255, "1/255"),
+        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255 (default: 1/255, and 1 for inputs of integers)",
+      ).argParser(numberOption),
     )
     .addOption(
-      new Option("--mean <list>", "for images: then subtract this (one number, or one per channel)")
-        .argParser(numberList)
-        .default([0], "0"),
+      new Option(
+        "--mean <list>",
+        "for images: then subtract this, one number or one per channel (default: 0)",
+      ).argParser(numberList),
     )
     .addOption(
-      new Option("--std <list>", "for images: then divide by this").argParser(numberList).default([1], "1"),
+      new Option("--std <list>", "for images: then divide by this (default: 1)").argParser(numberList),
+    )
+    .addOption(
+      new Option(
+        "--fit <how>",
+        "for images of another size: stretch them, cover the input with their middle, or let it contain them, with borders (default: stretch)",
+      ).choices(fits),
+    )
+    .addOption(
+      new Option(
+        "--crop <part>",
+        "for images: the part of width and height that is used, from the middle (default: 1)",
+      ).argParser(numberOption),
+    )
+    .addOption(
+      new Option(
+        "--pad <gray>",
+        "for images: the gray of borders and behind transparent pixels, 0 to 255 (default: 0)",
+      ).argParser(numberOption),
+    )
+    .addOption(
+      new Option("--order <order>", "for images: the order of colors (default: rgb)").choices(orders),
+    )
+    .addOption(
+      new Option(
+        "--layout <layout>",
+        "for images: whether channels are the last or the second axis (default: what the model's operators say)",
+      ).choices(layouts),
     );
 }
 
-/** Whether the options differ from their defaults. */
-export function asksForPixels({ scale, mean, std }: ImageOptions): boolean {
-  return scale !== 1 / 255 || mean.some((one) => one !== 0) || std.some((one) => one !== 1);
+/** The options of commands that write a model: which input takes pictures, and what its classes are called. */
+export interface PictureOptions extends ImageOptions {
+  readonly image?: boolean;
+  readonly imageInput?: string;
+  /** A text file. */
+  readonly labels?: string;
 }
 
-/** The options for an input: by default, pixels of an input of integers stay integers. */
-export function optionsFor(options: ImageOptions, dtype: DType = "f32"): ImageOptions {
-  return isInteger(dtype) && !asksForPixels(options) ? { ...options, scale: 1 } : options;
+/** Adds the options of models that take pictures, beside those of `withImageOptions`. */
+export function withPictureOptions(command: Command): Command {
+  return command
+    .option("--image", "the input takes pictures; --scale, --mean and others say how, and imply it")
+    .option("--image-input <name>", "the same, for one of several inputs")
+    .option("--labels <file>", "text file with the names of the classes, one per line");
+}
+
+/** Whether the options say something about pixels. */
+export function asksForPixels(options: ImageOptions): boolean {
+  return Object.keys(imageOptions(options)).length > 0;
+}
+
+/** An input, and what the model says about its pictures. */
+export interface PictureFacts {
+  readonly shape: readonly number[];
+  readonly dtype?: DType;
+  readonly layout?: Layout;
+  readonly picture?: Preprocess;
+}
+
+/** How pictures become values of an input: by the options, what the model says, and defaults. */
+export function preprocessFor(
+  options: ImageOptions,
+  { shape, dtype = "f32", layout, picture }: PictureFacts,
+): Preprocess {
+  const usual = picture ?? { ...defaultPreprocess({ shape, dtype }), ...given({ layout }) };
+  return { ...usual, ...imageOptions(options) };
 }
 
 /** The image options among a command's options. */
-export function imageOptions({ scale, mean, std }: ImageOptions): ImageOptions {
-  return { scale, mean, std };
+export function imageOptions(options: ImageOptions): ImageOptions {
+  const { scale, mean, std, fit, crop, pad, order, layout } = options;
+  return given({ scale, mean, std, fit, crop, pad, order, layout });
 }
 
 function numberOption(text: string): number {

@@ -5,7 +5,9 @@
 // registers that are incremented (`p += 16`) are in the IR.
 
 import type { CodeType } from "#ir/compact.js";
+import type { Layout, Preprocess } from "#ir/preprocess.js";
 import type { Element } from "#ir/target.js";
+import type { IntegerType } from "#ir/type.js";
 import type { ScalarBinary, ScalarUnary } from "#ops/scalar.js";
 
 /** Registers of integers, on targets that compute with them: all have 16 bytes. */
@@ -333,6 +335,14 @@ export interface Port {
   readonly offset: number;
   /** An output that is the same for all samples of an open batch, as in `Output`. */
   readonly once?: true;
+  /** Its element type in the net, if that is one of integers; a run takes and gives them as f32. */
+  readonly dtype?: IntegerType;
+  /** The order of its axes, where the net tells it. */
+  readonly layout?: Layout;
+  /** How pictures become values of an input. */
+  readonly picture?: Preprocess;
+  /** The names of an output's classes. */
+  readonly labels?: readonly string[];
 }
 
 /** A weight that only the setup reads: its elements, and the number of setup launches that read it. */

@@ -1,0 +1,195 @@
+// Pictures as inputs of a net: pixels, and what a canvas can draw, which it also resizes.
+
+import type { PictureInput, Pixels, Region } from "./pixels.js";
+import { pixelValues, placing, storePixels } from "./pixels.js";
+
+/** A picture that a 2-D canvas draws; each kind has its size in other properties. */
+interface Drawable {
+  readonly width?: number;
+  readonly height?: number;
+  readonly naturalWidth?: number;
+  readonly naturalHeight?: number;
+  readonly videoWidth?: number;
+  readonly videoHeight?: number;
+  readonly displayWidth?: number;
+  readonly displayHeight?: number;
+  readonly readyState?: number;
+}
+
+/** A picture, or a part of one, in its pixels. */
+type Part = { readonly picture: Pixels | Drawable } & Partial<Region>;
+
+export type Picture = Pixels | Drawable | Part;
+
+/** The parts of a 2-D canvas that are used here. */
+interface Canvas {
+  width: number;
+  height: number;
+  getContext(kind: "2d", options: object): Context | null;
+}
+
+interface Context {
+  imageSmoothingQuality: string;
+  fillStyle: string;
+  clearRect(x: number, y: number, width: number, height: number): void;
+  fillRect(x: number, y: number, width: number, height: number): void;
+  drawImage(picture: Drawable, ...places: number[]): void;
+  getImageData(x: number, y: number, width: number, height: number): Pixels;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The methods of a net that take inputs. */
+interface Runs {
+  readonly name: string;
+  run(inputs: Values, options?: object): Promise<unknown>;
+  runSync?(inputs: Values, options?: object): unknown;
+}
+
+/** The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. */
+export function withPictures<N extends object>(net: N, inputs: readonly PictureInput[]): N {
+  const own = net as N & Runs;
+  const { run, runSync } = own;
+  let canvas: Canvas | undefined;
+  const drawn = (width: number, height: number): Context => {
+    canvas ??= newCanvas(own.name);
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    if (!context) throw new Error(`${own.name}: there is no 2-D canvas here to read pictures with`);
+    return context;
+  };
+  const valuesOf = (values: Values): Values => {
+    if (typeof values !== "object" || values === null) return values;
+    const all = { ...values };
+    for (const input of inputs) {
+      const value = Object.hasOwn(values, input.name) ? values[input.name] : undefined;
+      const what = `${own.name}: input "${input.name}"`;
+      if (isBytes(value))
+        throw new TypeError(
+          `${what} must be a picture or a Float32Array, not a bare ${tagOf(value)}: give pixels as an ImageData or { data, width, height }`,
+        );
+      if (Array.isArray(value) || isPicture(value))
+        all[input.name] = picturesAsValues(Array.isArray(value) ? value : [value], input, what, drawn);
+    }
+    return all;
+  };
+  return Object.assign(net, {
+    run: async (values: Values, options?: object) => run(valuesOf(values), options),
+    ...(runSync && { runSync: (values: Values, options?: object) => runSync(valuesOf(values), options) }),
+  });
+}
+
+/** The values of pictures, one after another. */
+function picturesAsValues(
+  pictures: readonly unknown[],
+  input: PictureInput,
+  what: string,
+  drawn: (width: number, height: number) => Context,
+): Float32Array {
+  const size = input.width * input.height * input.depth;
+  const values = new Float32Array(pictures.length * size);
+  for (const [at, picture] of pictures.entries()) {
+    if (!isPicture(picture))
+      throw new TypeError(`${what} is a list with ${tagOf(picture)}, which is no picture`);
+    const whole = "picture" in picture ? picture.picture : picture;
+    const [width, height] = pixelSize(whole, what);
+    const within =
+      "picture" in picture ? partOf(picture, width, height, what) : { x: 0, y: 0, width, height };
+    if (isPixels(whole)) pixelValues(whole, within, input, values, at * size);
+    else storePixels(drawnPixels(whole, within, input, drawn, what), input, values, at * size);
+  }
+  return values;
+}
+
+/** What a canvas makes of a picture. Its smoothing differs by browser, but it is several times as fast as reading all pixels. */
+function drawnPixels(
+  picture: Drawable,
+  within: Region,
+  input: PictureInput,
+  drawn: (width: number, height: number) => Context,
+  what: string,
+): Pixels {
+  const { from, width, height } = placing(within, input);
+  const context = drawn(width, height);
+  context.imageSmoothingQuality = "medium";
+  if (input.depth !== 4) {
+    context.fillStyle = `rgb(${input.pad} ${input.pad} ${input.pad})`;
+    context.fillRect(0, 0, width, height);
+  }
+  context.drawImage(picture, from.x, from.y, from.width, from.height, 0, 0, width, height);
+  try {
+    return context.getImageData(0, 0, width, height);
+  } catch (cause) {
+    const why = `${what} comes from another site, and a page may not read its pixels`;
+    throw new Error(`${why}; load it with crossOrigin = "anonymous" from a server that allows it`, { cause });
+  }
+}
+
+function newCanvas(name: string): Canvas {
+  const { OffscreenCanvas: Offscreen, document } = globalThis as unknown as {
+    readonly OffscreenCanvas?: new (width: number, height: number) => Canvas;
+    readonly document?: { createElement(kind: "canvas"): Canvas };
+  };
+  if (Offscreen) return new Offscreen(1, 1);
+  if (document) return document.createElement("canvas");
+  throw new Error(`${name}: there is no canvas here; decode the picture, and give { data, width, height }`);
+}
+
+/** Width and height in pixels; throws for a picture without pixels. */
+function pixelSize(picture: Pixels | Drawable, what: string): [number, number] {
+  if (isPixels(picture)) {
+    const { data, width, height } = picture;
+    if (![1, 3, 4].includes(data.length / (width * height)))
+      throw new TypeError(
+        `${what} has ${data.length} bytes for ${width} × ${height} pixels; each pixel has 1, 3 or 4`,
+      );
+    return [width, height];
+  }
+  const width = picture.displayWidth ?? picture.videoWidth ?? picture.naturalWidth ?? picture.width ?? 0;
+  const height = picture.displayHeight ?? picture.videoHeight ?? picture.naturalHeight ?? picture.height ?? 0;
+  // A video has its size before its first frame.
+  const isEarly = picture.videoWidth !== undefined && (picture.readyState ?? 4) < 2;
+  if (width > 0 && height > 0 && !isEarly) return [width, height];
+  const way = "await its decode(), or the event loadeddata of a video; frames and bitmaps must not be closed";
+  throw new TypeError(`${what} is ${tagOf(picture)} without pixels; ${way}`);
+}
+
+/** The part of a picture that is given. */
+function partOf(part: Part, width: number, height: number, what: string): Region {
+  const { x = 0, y = 0 } = part;
+  const region = { x, y, width: part.width ?? width - x, height: part.height ?? height - y };
+  const isInside =
+    x >= 0 &&
+    y >= 0 &&
+    region.width > 0 &&
+    region.height > 0 &&
+    x + region.width <= width &&
+    y + region.height <= height;
+  if (isInside) return region;
+  const given = `${region.width} × ${region.height} pixels at ${x}, ${y}`;
+  throw new RangeError(
+    `${what} is a part of ${given}, which is not inside a picture of ${width} × ${height}`,
+  );
+}
+
+function isPicture(value: unknown): value is Picture {
+  if (typeof value !== "object" || value === null) return false;
+  if ("picture" in value) return isPicture(value.picture);
+  if (isPixels(value)) return true;
+  const isElement = "naturalWidth" in value || "videoWidth" in value || "displayWidth" in value;
+  return isElement || ("width" in value && ("getContext" in value || "close" in value));
+}
+
+function isPixels(value: object): value is Pixels {
+  return "data" in value && isBytes(value.data) && "width" in value && "height" in value;
+}
+
+function isBytes(value: unknown): value is Uint8Array | Uint8ClampedArray {
+  return tagOf(value) === "Uint8ClampedArray" || tagOf(value) === "Uint8Array";
+}
+
+/** By its tag, since an object of another realm is not an instance of this realm's class. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}

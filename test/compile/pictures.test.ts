@@ -1,0 +1,218 @@
+// What is known about pictures and classes: added to modules, kept by passes, told in declarations, and used to classify.
+
+import { describe, expect, test } from "vitest";
+import { compile } from "#compile/compile.js";
+import { emit } from "#compile/emit.js";
+import { load } from "#compile/load.js";
+import { optimize } from "#compile/optimize.js";
+import type { PictureOptions } from "#compile/pictures.js";
+import { takePictures } from "#compile/pictures.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/reading/parse.js";
+import { printGraph } from "#inspect/lift.js";
+import type { Module } from "#ir/weights.js";
+import { seededRandom } from "#ops/random.js";
+
+function moduleOf(text: string): Module {
+  const { value, diagnostics } = elaborate(parse(text, "net.net").value!);
+  expect(diagnostics).toEqual([]);
+  return value!;
+}
+
+/** A net that classifies; `end` is what it does with its features. */
+function classifier(input = "f32[N, 8, 8, 3] preprocess()", end = "dense(units=3)", labels = ""): string {
+  return `
+net n {
+  input image: ${input}
+  x = conv2d(image, filters=4, kernel=3x3, padding=same) |> batch_norm |> relu
+  output scores${labels} = x |> global_avg_pool |> ${end}
+}
+`;
+}
+
+/** Random pixels, like an ImageData. */
+function pixels(width: number, height: number, seed: number) {
+  const random = seededRandom(seed);
+  const data = Uint8ClampedArray.from({ length: 4 * width * height }, (_, at) =>
+    at % 4 === 3 ? 255 : random.int(0, 255),
+  );
+  return { data, width, height };
+}
+
+describe("takePictures", () => {
+  const module = moduleOf(`
+net n {
+  input small: f32[N, 4]
+  input image: f32[N, 3, 8, 6]
+  input other: f32[N, 8, 6, 1]
+  output y = image |> transpose(perm=[0, 2, 3, 1]) |> conv2d(filters=5, kernel=3x3) |> global_avg_pool
+  output z = other |> conv2d(filters=2, kernel=3x3)
+  output w = small + 1
+}
+`);
+
+  test("adds what is said, what the ops say, and defaults", () => {
+    const { value } = takePictures(module, { input: "image", mean: [0.5], fit: "cover" });
+    const expected = { scale: 1 / 255, mean: [0.5], std: [1], order: "rgb", fit: "cover", crop: 1, pad: 0 };
+    expect(value!.graph.pictures).toEqual(new Map([["image", { ...expected, layout: "nchw" }]]));
+    const again = takePictures(value!, { std: [2] }).value!;
+    expect(again.graph.pictures!.get("image")).toMatchObject({ mean: [0.5], std: [2], fit: "cover" });
+  });
+
+  test("finds the only input that fits", () => {
+    const { value } = takePictures(moduleOf(classifier("f32[N, 8, 8, 3]")));
+    expect([...value!.graph.pictures!.keys()]).toEqual(["image"]);
+  });
+
+  test("adds labels to all outputs with as many values", () => {
+    const { value } = takePictures(module, { image: false, labels: ["a", "b", "c", "d"] });
+    expect(value!.graph.labels).toEqual(new Map([["w", ["a", "b", "c", "d"]]]));
+    expect(value!.graph.pictures).toBeUndefined();
+  });
+
+  const wrong: readonly (readonly [PictureOptions, string])[] = [
+    [{}, "n has several inputs that may be pictures: image [1, 3, 8, 6], other [1, 8, 6, 1]"],
+    [{ input: "imag" }, "n has no input `imag`"],
+    [{ input: "small" }, "pictures fit an input [n, height, width, 1, 3 or 4], but this one is [1, 4]"],
+    [{ input: "image", mean: [1, 2] }, "mean has 2 numbers, but the input has 3 channels"],
+    [{ input: "image", layout: "nhwc" }, "pictures fit an input [n, height, width, 1, 3 or 4]"],
+    [
+      { image: false, labels: ["a"] },
+      "there is 1 label, but the outputs have 5 values, no axis of classes, 4 values",
+    ],
+  ];
+  test.each(wrong)("%j is an error", (options, message) => {
+    const { value, diagnostics } = takePictures(module, options);
+    expect(value).toBeUndefined();
+    expect(diagnostics.map((one) => one.message).join("\n")).toContain(message);
+  });
+});
+
+const targets = ["js", "wasm", "wgsl"] as const;
+
+test.each(targets)("passes for %s keep it", (target) => {
+  const { value } = takePictures(moduleOf(classifier("f32[N, 8, 8, 3]")), {
+    mean: [0.1, 0.2, 0.3],
+    labels: ["a", "b", "c"],
+  });
+  const optimized = optimize(value!, { target, split: { mode: "structural" } }).value!;
+  expect(optimized.module.graph.pictures).toEqual(value!.graph.pictures);
+  expect(optimized.module.graph.labels).toEqual(value!.graph.labels);
+  expect(printGraph(optimized.module)).toContain('output scores labels("a", "b", "c")');
+});
+
+describe("declarations", () => {
+  const typesOf = (text: string): string => compile(text, { target: "js" }).value!.types;
+
+  test("tell axes, range, what becomes of pictures, and labels", () => {
+    const input = "f32[N, 8, 8, 3] preprocess(mean=0.5, std=0.5, order=bgr)";
+    const types = typesOf(classifier(input, "dense(units=2)", ' labels("a", "b")'));
+    const axes = "f32[N, 8, 8, 3], [batch, height, width, channels], blue, green, red from -1 to 1.";
+    expect(types).toContain(axes);
+    expect(types).toContain("readonly image: Float32Array | Picture | readonly Picture[];");
+    expect(types).toContain('/** f32[N, 2], in order: "a", "b" */');
+  });
+
+  test("tell the axes of inputs with channels first, and claim none where they are not known", () => {
+    const first = typesOf(`net n {
+      input x: f32[N, 3, 8, 6]
+      output y = x |> transpose(perm=[0, 2, 3, 1]) |> conv2d(filters=2, kernel=3x3)
+    }`);
+    expect(first).toContain("/** f32[N, 3, 8, 6], [batch, channels, height, width] */");
+    const last = typesOf(classifier("f32[N, 8, 8, 3]"));
+    expect(last).toContain("/** f32[N, 8, 8, 3], [batch, height, width, channels] */");
+    const unknown = typesOf("net n {\n  input x: f32[N, 3, 8, 6]\n  output y = x + 1\n}\n");
+    expect(unknown).toContain("/** f32[N, 3, 8, 6] */");
+    expect(unknown).not.toContain("channels");
+  });
+
+  test("tell integers", () => {
+    const text = "net n {\n  input x: u8[N, 4]\n  output y = dequantize(x, scale=0.5)\n}\n";
+    expect(typesOf(text)).toContain("/** f32[N, 4], integers of the type u8 */");
+  });
+});
+
+test.each(targets)("modules for %s have no code for pictures unless they take them", (target) => {
+  const plain = compile(classifier("f32[N, 8, 8, 3]"), { target }).value!;
+  expect(plain.module).not.toMatch(/withPictures|withClassify/);
+  expect(plain.types).not.toContain("Picture");
+});
+
+describe("classify", () => {
+  interface Class {
+    readonly label: string;
+    readonly index: number;
+    readonly probability: number;
+  }
+  interface Classifier {
+    classify(picture: unknown, options?: { readonly top?: number }): Promise<readonly Class[]>;
+    run(inputs: object): Promise<Record<string, Float32Array>>;
+  }
+  const net = async (text: string, target: "js" | "wasm" = "wasm"): Promise<Classifier> => {
+    const { value, diagnostics } = compile(text, { target, task: "classify" });
+    expect(diagnostics).toEqual([]);
+    return (await load(value!)) as unknown as Classifier;
+  };
+  const names = ["cat", "dog", "owl"];
+
+  test.each(["js", "wasm"] as const)("gives the best classes of a picture (%s)", async (target) => {
+    const loaded = await net(classifier(undefined, undefined, ' labels("cat", "dog", "owl")'), target);
+    const picture = pixels(11, 7, 1);
+    const { scores } = await loaded.run({ image: picture });
+    const powers = [...scores!].map((value) => Math.exp(value));
+    const sum = powers.reduce((total, power) => total + power, 0);
+    const expected = powers
+      .map((power, index) => ({ label: names[index]!, index, probability: power / sum }))
+      .toSorted((a, b) => b.probability - a.probability);
+    const classes = await loaded.classify(picture);
+    expect(classes.map(({ label }) => label)).toEqual(expected.map(({ label }) => label));
+    expect(classes.map(({ index }) => index)).toEqual(expected.map(({ index }) => index));
+    for (const [at, { probability }] of classes.entries())
+      expect(probability).toBeCloseTo(expected[at]!.probability, 6);
+    expect(await loaded.classify(picture, { top: 1 })).toEqual(classes.slice(0, 1));
+  });
+
+  test("gives those of each of several pictures", async () => {
+    const loaded = await net(classifier());
+    const pictures = [pixels(8, 8, 1), pixels(9, 5, 2)];
+    const each = [await loaded.classify(pictures[0]), await loaded.classify(pictures[1])];
+    expect(await loaded.classify(pictures)).toEqual(each);
+    expect(each[0]![0]!.label).toMatch(/^[012]$/);
+  });
+
+  test.each([
+    "dense(units=3) |> softmax",
+    "dense(units=3) |> softmax |> reshape(shape=[1, 1, 1, 3])",
+    "dense(units=3) |> sigmoid",
+  ])("takes the probabilities of %s as they are", async (end) => {
+    const loaded = await net(classifier(undefined, end));
+    const picture = pixels(8, 8, 3);
+    const { scores } = await loaded.run({ image: picture });
+    const classes = await loaded.classify(picture);
+    expect(classes.map(({ probability }) => probability)).toEqual([...scores!].toSorted((a, b) => b - a));
+  });
+
+  test.each([0, -1, 1.5, "2"])("top %j is an error", async (top) => {
+    const loaded = await net(classifier());
+    const asked = loaded.classify(pixels(8, 8, 1), { top: top as number });
+    await expect(asked).rejects.toThrow("top must be a whole number");
+  });
+
+  test.each([
+    [classifier("f32[N, 8, 8, 3]"), "its input `image` does not take pictures"],
+    [classifier().replace("output scores", "output x\n  output scores"), "it has 2 outputs: x, scores"],
+    [
+      "net n {\n  input a: f32[N, 8, 8, 3] preprocess()\n  input b: f32[N, 3]\n  output y = global_avg_pool(a) + b\n}\n",
+      "it has 2 inputs",
+    ],
+    [
+      "net n {\n  input a: f32[N, 8, 8, 3] preprocess()\n  output y = relu(a)\n}\n",
+      "its output `y` is [1, 8, 8, 3], not [n, classes]",
+    ],
+  ])("no classifier: %#", (text, message) => {
+    const { value, diagnostics } = compile(text, { task: "classify" });
+    expect(value).toBeUndefined();
+    expect(diagnostics[0]).toMatchObject({ code: "no-task", message: expect.stringContaining(message) });
+    expect(() => emit(moduleOf(text), { task: "classify" })).toThrow(message);
+  });
+});
