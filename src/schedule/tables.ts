@@ -3,7 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { elements, isInteger } from "#ir/type.js";
+import { isInteger } from "#ir/type.js";
 import type { ComposedStep } from "#ops/compose.js";
 import { operand } from "#ops/scalar.js";
 import { evalScalars } from "#ops/scalar-eval.js";
@@ -23,7 +23,7 @@ type NumberOf = (id: NodeId) => number | undefined;
 /**
  * The steps, with a table in place of each run of them from an integer of a byte to an integer. A run is as long as possible, and all its
  * operands besides the flowing value are single numbers. An integer of a byte is one of a range of 256, such as a `u8` less a zero point; its
- * entry is at its last eight bits. Tensors of less elements than a table has entries are computed.
+ * entry is at its last eight bits. However small the tensor is, so that results have the bits of the interpreter.
  */
 export function tabulate(graph: Graph, steps: readonly ComposedStep[], numberOf: NumberOf): TabulatedStep[] {
   const found: TabulatedStep[] = [];
@@ -38,7 +38,7 @@ export function tabulate(graph: Graph, steps: readonly ComposedStep[], numberOf:
 
 function isByte(graph: Graph, id: NodeId): boolean {
   const { type } = nodeOf(graph, id);
-  if (!isInteger(type.dtype) || elements(type.shape) < entries) return false;
+  if (!isInteger(type.dtype)) return false;
   const [low, high] = integerRange(graph, id);
   return high - low < entries;
 }

@@ -87,7 +87,7 @@ async function agrees(text: string, data: Float32Array): Promise<void> {
     for (const [name, wanted] of expected) expect(actual[name], `${name} ${what}\n${text}`).toEqual(wanted);
   };
   for (const target of ["js", "wasm"] as const) {
-    const artifact = compile(module, { target }).value!;
+    const artifact = compile(module, { target, verify: true }).value!;
     for (const threads of target === "wasm" ? [1, 3] : [1]) {
       const net = await load(artifact, { poison: true, threads, leastWork: 0 });
       same(await net.run({ x: data }), `of ${target} with ${threads} threads`);
