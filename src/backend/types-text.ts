@@ -75,7 +75,7 @@ export interface Net {
   readonly inputs: Readonly<Record<keyof Inputs, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
-${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
+${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
 ${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
@@ -184,6 +184,22 @@ export interface Pixels {
   readonly height: number;
 }
 
+/** How pictures become an input; see docs/pictures.md. */
+export interface PictureInput {
+  readonly name: string;
+  readonly height: number;
+  readonly width: number;
+  readonly depth: number;
+  readonly isFirst: boolean;
+  readonly isBgr: boolean;
+  readonly fit: "stretch" | "cover" | "contain";
+  readonly crop: number;
+  readonly pad: number;
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
 /** What a canvas draws: an <img>, a <video>, a VideoFrame, a <canvas> or OffscreenCanvas, an ImageBitmap. */
 export type Drawable =
   | { readonly naturalWidth: number; readonly naturalHeight: number }
@@ -204,6 +220,14 @@ export type Picture =
       readonly height?: number;
     };
 `;
+
+/** The member that tells how pictures become inputs. */
+function picturesTypes({ inputs }: KernelProgram): string {
+  const names = inputs.flatMap(({ name, picture }) => (picture ? [jsString(name)] : []));
+  return `  /** How pictures become inputs: by it, \`inPicture\` of cleave/tasks finds places of an input in its picture. */
+  readonly pictures: Readonly<Record<${names.join(" | ")}, PictureInput>>;
+`;
+}
 
 /** The classes of a net as a type; of thousands, a text. */
 function labelTypes({ labels }: Classifier): string {

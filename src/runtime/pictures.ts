@@ -75,6 +75,7 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
     return all;
   };
   return Object.assign(net, {
+    pictures: Object.fromEntries(inputs.map((input) => [input.name, input])),
     run: async (values: Values, options?: object) => run(valuesOf(values), options),
     ...(runSync && { runSync: (values: Values, options?: object) => runSync(valuesOf(values), options) }),
   });
@@ -93,9 +94,7 @@ function picturesAsValues(
     if (!isPicture(picture))
       throw new TypeError(`${what} is a list with ${tagOf(picture)}, which is no picture`);
     const whole = "picture" in picture ? picture.picture : picture;
-    const [width, height] = pixelSize(whole, what);
-    const within =
-      "picture" in picture ? partOf(picture, width, height, what) : { x: 0, y: 0, width, height };
+    const within = pictureRegion(picture, what);
     if (isPixels(whole)) pixelValues(whole, within, input, values, at * size);
     else storePixels(drawnPixels(whole, within, input, drawn, what), input, values, at * size);
   }
@@ -171,6 +170,12 @@ function partOf(part: Part, width: number, height: number, what: string): Region
   throw new RangeError(
     `${what} is a part of ${given}, which is not inside a picture of ${width} × ${height}`,
   );
+}
+
+/** The pixels of a picture, or of the part of one. */
+export function pictureRegion(picture: Picture, what = "the picture"): Region {
+  const [width, height] = pixelSize("picture" in picture ? picture.picture : picture, what);
+  return "picture" in picture ? partOf(picture, width, height, what) : { x: 0, y: 0, width, height };
 }
 
 function isPicture(value: unknown): value is Picture {

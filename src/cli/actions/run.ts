@@ -22,7 +22,7 @@ import { checkThreads } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
 import { summaryText } from "../output/summary.js";
 import { report } from "../output/terminal.js";
-import { topK } from "../output/topk.js";
+import { topK } from "#tasks/values.js";
 import type { Session } from "../session/session.js";
 
 export interface RunOptions extends ModelOptions, PassOptions, ImageOptions {

@@ -1,7 +1,7 @@
 // The largest entries of an output.
 
 import { expect, test } from "vitest";
-import { topK } from "#cli/output/topk.js";
+import { topK } from "#tasks/values.js";
 
 test("the largest come first, ties in order, NaN last", () => {
   const values = Float32Array.of(
