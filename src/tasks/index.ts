@@ -1,6 +1,6 @@
 // What is done with a net's results: classes, boxes, peaks and masks. For pages and programs that use emitted modules; it imports nothing else.
 
-export { sigmoid, softmax, topK } from "./values.js";
+export { joined, sigmoid, softmax, topK } from "./values.js";
 export type { Ranked } from "./values.js";
 export { inPicture, nms, ssdAnchors, ssdBoxes } from "./boxes.js";
 export type { AnchorOptions, BoxOptions, Detection, NmsOptions } from "./boxes.js";

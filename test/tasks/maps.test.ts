@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { maskToImageData, peaks } from "../../src/tasks/maps.js";
-import { sigmoid, softmax } from "../../src/tasks/values.js";
+import { joined, sigmoid, softmax } from "../../src/tasks/values.js";
 
 describe("peaks", () => {
   // prettier-ignore
@@ -66,6 +66,11 @@ describe("probabilities", () => {
     expect([...softmax([0, Math.log(3)])]).toEqual([0.25, 0.75]);
     expect([...softmax([1e30, 1e30, -1e30])]).toEqual([0.5, 0.5, 0]);
     expect([...softmax(Float32Array.of(-Infinity, 5))]).toEqual([0, 1]);
+  });
+
+  test("outputs one after another", () => {
+    expect(joined(Float32Array.of(1, 2), [], [3])).toEqual(Float32Array.of(1, 2, 3));
+    expect(joined()).toEqual(new Float32Array());
   });
 
   test("sigmoid", () => {
