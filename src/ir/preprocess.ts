@@ -62,6 +62,25 @@ export function pictureSize(
     : undefined;
 }
 
+/** What an object from elsewhere says, such as that of a file; undefined if it is none, or a part of it is of another kind. */
+export function readPreprocess(value: unknown): Partial<Preprocess> | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const isNumber = (one: unknown): boolean => typeof one === "number";
+  const kinds: { readonly [K in keyof Preprocess]: (one: unknown) => boolean } = {
+    scale: isNumber,
+    mean: (one) => Array.isArray(one) && one.every(isNumber),
+    std: (one) => Array.isArray(one) && one.every(isNumber),
+    order: (one) => (orders as readonly unknown[]).includes(one),
+    fit: (one) => (fits as readonly unknown[]).includes(one),
+    crop: isNumber,
+    pad: isNumber,
+    layout: (one) => (layouts as readonly unknown[]).includes(one),
+  };
+  const entries = Object.entries(value).filter(([key]) => Object.hasOwn(kinds, key));
+  const isRight = entries.every(([key, one]) => kinds[key as keyof Preprocess](one));
+  return isRight ? Object.fromEntries(entries) : undefined;
+}
+
 /** Why pictures cannot become values of an input in this way; undefined if they can. */
 export function preprocessProblem(preprocess: Preprocess, { shape }: TensorType): string | undefined {
   const { crop, pad, layout } = preprocess;

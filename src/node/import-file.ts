@@ -14,6 +14,7 @@ import type { DataFile, OpenData } from "#import/data-file.js";
 import type { WeightFile } from "#ir/weights.js";
 import { openDataFile } from "#weights/file.js";
 import { reason } from "./reason.js";
+import { withTeachableMachine } from "./teachable-machine.js";
 
 /** Whether a path names a model of another format. */
 export function isImported(path: string): boolean {
@@ -62,7 +63,9 @@ export function importFile(
     return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
   }
   files.push(path);
-  return text ? importTfjs(text, options) : importOnnx(model, options);
+  if (!text) return importOnnx(model, options);
+  const { value, diagnostics } = importTfjs(text, options);
+  return value ? { value: withTeachableMachine(value, path, files), diagnostics } : { diagnostics };
 }
 
 /** Opens the weights of a model of another format, by their names in the model. */

@@ -27,6 +27,7 @@ import { fileTypes, isByte } from "./element-type.js";
 import { exportNode, takesImages } from "./operators/index.js";
 import type { OnnxValue } from "./onnx-value.js";
 import { unit } from "./onnx-value.js";
+import { pictureMetadata } from "./pictures.js";
 import { stepsOf } from "./steps.js";
 
 /** The largest file in bytes; protobuf has no larger messages. */
@@ -99,7 +100,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
 
   const carries = batchedNodes(graph);
   const batch = graph.batch;
-  const info = (typed: Typed) => valueInfo(typed, batch);
+  const info = (typed: Typed, denotation = "") => valueInfo(typed, batch, denotation);
   const lying = (name: string, { id, type }: Node, side: keyof Outside): Typed => ({
     name,
     shape: permuted(type.shape, outside[side](type.shape.length)),
@@ -109,15 +110,16 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
   const body = create(GraphProtoSchema, {
     name: graph.name,
     node: [...build.nodes],
-    input: inputs.map((node) => info(lying(node.name, node, "input"))),
+    input: inputs.map((node) => info(lying(node.name, node, "input"), denotationOf(graph, node))),
     output: outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), "output"))),
-    valueInfo: build.typed.filter(({ name }) => !isOutside.has(name)).map(info),
+    valueInfo: build.typed.filter(({ name }) => !isOutside.has(name)).map((typed) => info(typed)),
   });
   const model = create(ModelProtoSchema, {
     irVersion: format,
     opsetImport: [{ domain: "", version: BigInt(opset) }],
     producerName: "cleave",
     ...given({ producerVersion: version }),
+    metadataProps: pictureMetadata(graph, outputs, nchw !== false),
   });
   const { size, pieces } = encode(model, body, build.initializers, weights);
   if (size > largest)
@@ -274,9 +276,15 @@ function becomesImage(graph: Graph, input: Node): boolean {
   return false;
 }
 
+/** ONNX's word for an input that takes pictures. */
+function denotationOf({ pictures }: Graph, { name }: Node): string {
+  return pictures?.has(name) ? "IMAGE" : "";
+}
+
 function valueInfo(
   { name, shape, batched, element }: Typed,
   batch: string | undefined,
+  denotation: string,
 ): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = shape.map((extent, axis) =>
     axis === 0 && batched && batch !== undefined
@@ -285,6 +293,9 @@ function valueInfo(
   );
   return {
     name,
-    type: { value: { case: "tensorType", value: { elemType: fileTypes[element].number, shape: { dim } } } },
+    type: {
+      denotation,
+      value: { case: "tensorType", value: { elemType: fileTypes[element].number, shape: { dim } } },
+    },
   };
 }

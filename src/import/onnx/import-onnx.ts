@@ -25,6 +25,7 @@ import { adviseSizes } from "#import/options/suggest-dims.js";
 import { unknownMessage } from "#import/unknown.js";
 import { cutInputs } from "./cut-inputs.js";
 import { declaredWarnings } from "./declared.js";
+import { withMetadata } from "./pictures.js";
 import { extentsOf, tensorType } from "./dimensions.js";
 import { expandFunctions } from "./functions.js";
 import { elementTypes, typeName } from "./element-type.js";
@@ -179,7 +180,19 @@ function importGraph(
     outputs.push({ name, value });
   }
   const made = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
-  const finished = made.value ? { ...made, value: { ...made.value, ...withIntegerSums(made.value) } } : made;
+  const images = graph.input.filter(({ type }) => type?.denotation === "IMAGE").map((input) => input.name);
+  const finished = made.value
+    ? {
+        ...made,
+        value: {
+          ...made.value,
+          ...withIntegerSums({
+            ...made.value,
+            graph: withMetadata(made.value.graph, from.model.metadata, new Set(images)),
+          }),
+        },
+      }
+    : made;
   const warnings = declaredWarnings(shared, graph, reached.nodes, scope.values, file);
   return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics, ...warnings] };
 }

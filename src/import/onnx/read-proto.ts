@@ -24,6 +24,8 @@ export interface ReadModel {
   readonly graph: GraphProto;
   readonly opset: number;
   readonly producer: string;
+  /** Facts about the model, by key. */
+  readonly metadata: ReadonlyMap<string, string>;
   readonly functions: readonly FunctionProto[];
   readonly held: readonly HeldData[];
 }
@@ -56,6 +58,10 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
       graph: model.graph,
       opset: Math.min(opset, newestOpset),
       producer: model.producerName,
+      // Keys that mean something are short; V8's hash tables compare much longer ones by length only.
+      metadata: new Map(
+        model.metadataProps.filter(({ key }) => key.length < 512).map(({ key, value }) => [key, value]),
+      ),
       functions: model.functions,
       held,
     },

@@ -41,7 +41,9 @@ interface Kind {
 }
 
 const kinds = {
-  model: { inner: { 7: "graph", 25: "function" }, dropped: [6, 14, 20], names: [2, 3, 4] },
+  model: { inner: { 7: "graph", 14: "entry", 25: "function" }, dropped: [6, 20], names: [2, 3, 4] },
+  // Of the metadata, a key and its value.
+  entry: { dropped: [], names: [], bytes: [1, 2] },
   graph: { inner: { 1: "node", 5: "tensor", 15: "sparse" }, dropped: [10, 14, 16], names: [2] },
   node: { inner: { 5: "attribute" }, dropped: [6, 9, 10], names: [1, 2, 3, 4, 7, 8] },
   attribute: {
@@ -67,6 +69,9 @@ const textCost = 2;
 const nameLimit = 4096;
 /** An element of a list of integers can take one byte of the file, but becomes a bigint. */
 const listCost = 40;
+
+/** The longest entry of the metadata in bytes; longer ones, such as vocabularies, are dropped. */
+const entryLimit = 2 ** 20;
 
 /** The deepest nesting of messages; a graph in a graph takes three levels. */
 const depthLimit = 64;
@@ -145,7 +150,8 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
         if (wire !== 2) spend(listCost * (next - content));
         note(data, field, wire, { begin: content, length: next - content }, () => bytesAt(content, next));
         endRun(place, next);
-      } else if (of !== undefined && wire === 2) {
+      } else if (of === "entry" && next - content > entryLimit) endRun(place, next);
+      else if (of !== undefined && wire === 2) {
         endRun(place, next);
         const message = split(of, content, next, depth + 1);
         pieces.push(header(field, message.length), message);
