@@ -15,6 +15,7 @@ export const scratchPlace = "";
 /** A place as a key: its base and the size of its elements. */
 export function placeKey(place: Place): string {
   if (place.kind === "parameter") return place.name;
+  if (place.kind === "doubles") return `${scratchPlace}:doubles`;
   return place.element ? `${scratchPlace}:${place.element}` : scratchPlace;
 }
 

@@ -65,7 +65,7 @@ export interface Target {
    * none larger than a kernel can bind. Absent if one arena holds everything.
    */
   readonly buffers?: { readonly bindingBytes: number };
-  /** Whether integers of up to 16 bits are stored as such, and sums of integers of 8 bits are computed in integers; else both are f32. */
+  /** Whether integers of up to 16 bits are stored as such, and sums of integers of 8 bits are exact to 32 bits; else both are f32. */
   readonly integers?: true;
   /**
    * Whether memory has only words. Then bytes are stored as such if their channels are a multiple of four, in arenas of their own, and other
@@ -101,6 +101,14 @@ export function storedElement(
 ): "i8" | "u8" | "i16" | undefined {
   if (!integers || dtype === "i32" || dtype === "f32") return undefined;
   return words && (dtype === "i16" || channels(shape) % 4 !== 0) ? undefined : dtype;
+}
+
+/** The bytes of a weight in a target's memory: scalar code reads integers of weights as f32, which needs no conversion in its loops. */
+export function storedWeightBytes(
+  type: TensorType,
+  target: Pick<Target, "integers" | "words" | "lanes">,
+): number {
+  return target.lanes === 1 ? 4 * elements(type.shape) : storedBytes(type, target);
 }
 
 /** The bytes of the elements of a tensor in a target's memory. */

@@ -90,7 +90,9 @@ export async function measureRoofline(
     bandwidths.push({ bytes, bytesPerSecond: (1000 * bytes) / streamMs });
   }
   const integers =
-    hasIntegers && target.integers ? await integerRates(name, threads, 4 * macs, milliseconds) : undefined;
+    hasIntegers && target.integers && target.lanes > 1
+      ? await integerRates(name, threads, 4 * macs, milliseconds)
+      : undefined;
   return { macsPerSecond: rateOf(product, productMs), ...given({ integers }), bandwidths };
 }
 

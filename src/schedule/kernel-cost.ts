@@ -1,8 +1,9 @@
 // The modelled cost of one kernel of a schedule: bytes, multiply-accumulates and time.
 
+import type { Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
-import { storedBytes, weightBandwidth } from "#ir/target.js";
+import { storedBytes, storedWeightBytes, weightBandwidth } from "#ir/target.js";
 import { entryOf } from "#ir/weights.js";
 import { isByteSum } from "#template/byte-sums.js";
 import { workOf } from "#template/cost.js";
@@ -47,7 +48,8 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const tensors = read("view") + group.plan.extraBytes + bytesWritten;
   const memorySeconds = weights / weightBandwidth(target, schedule.weightBytes) + tensors / target.bytes;
   const macs = sum((one) => one.macs);
-  const integers = sum(({ node, macs: own }) => (isByteSum(graph, node, target) ? own : 0));
+  const inIntegers = (node: Node): boolean => target.lanes > 1 && isByteSum(graph, node, target);
+  const integers = sum(({ node, macs: own }) => (inIntegers(node) ? own : 0));
   const computeSeconds = sum((one) => one.seconds) + group.plan.extraSeconds;
   return {
     bytesRead: Math.round(weights + tensors - bytesWritten),
@@ -65,7 +67,9 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
 
 /** Bytes of the elements of a source in the memory of a target. */
 export function bytesOfSource(source: Source, target: Target): number {
-  return storedBytes(source.kind === "view" ? source.view.type : source.type, target);
+  return source.kind === "view"
+    ? storedBytes(source.view.type, target)
+    : storedWeightBytes(source.type, target);
 }
 
 /** Everything that a kernel reads, each once; omitted weights are not read. */

@@ -7,7 +7,7 @@ import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
-import { storedBytes, weightBandwidth } from "#ir/target.js";
+import { storedWeightBytes, weightBandwidth } from "#ir/target.js";
 import { elements, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
@@ -252,11 +252,11 @@ export function weightBytesRead(
 /** Bytes of a convolution's weights, not transformed. */
 function bytesOfWeights(graph: Graph, node: Node, target: Target): number {
   const w = operands(graph, node)[1];
-  return w ? storedBytes(w.type, target) : 0;
+  return w ? storedWeightBytes(w.type, target) : 0;
 }
 
 function weightBytes(graph: Graph, target: Target): number {
-  return constantsOf(graph).reduce((sum, { type }) => sum + storedBytes(type, target), 0);
+  return constantsOf(graph).reduce((sum, { type }) => sum + storedWeightBytes(type, target), 0);
 }
 
 /** What the limit of memory is a multiple of: transformed integers, too, take less than f32 does without transforms. */

@@ -1,4 +1,4 @@
-// Sums of products of bytes, which targets with integers compute in integers.
+// Sums of products of bytes, which targets with integers compute exactly.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -18,21 +18,32 @@ function isProduct(node: Node): node is Product {
 }
 
 /**
- * Whether a target computes a node in integers: x has 8 bits, the weights are constants of 8 bits, and the bias is a constant; in words, four
+ * Whether a target computes the exact sums of a node, of 32 bits: x has 8 bits, the weights are constants of 8 bits, and the bias is a constant; in words, four
  * channels after another are products of one sum, or have a sum each. All other sums of integers are computed as f32.
  */
 export function isByteSum(
   graph: Graph,
   node: Node,
-  { integers, words }: Pick<Target, "integers" | "words">,
+  { integers, words, lanes, transforms }: Pick<Target, "integers" | "words" | "lanes" | "transforms">,
 ): boolean {
   if (!integers || !isProduct(node) || node.type.dtype !== "i32") return false;
+  // Scalar code has transforms of f32 alone, and they save more than bytes do.
+  if (lanes === 1 && transforms !== undefined && isForTransforms(graph, node)) return false;
   const [x, w, b] = operands(graph, node);
   const isByte = x?.type.dtype === "i8" || x?.type.dtype === "u8";
   if (!isByte || w?.op !== "constant" || w.type.dtype !== "i8" || b?.op !== "constant") return false;
   return (
     !words || (channels(x.type.shape) % 4 === 0 && fitsWords(node, channels(x.type.shape), w.type.shape))
   );
+}
+
+/** Whether a node is a convolution for Winograd's algorithm, with enough channels that its transforms pay. */
+function isForTransforms(graph: Graph, node: Product): boolean {
+  if (node.op !== "conv2d" || node.attributes.groups !== 1) return false;
+  const { stride, dilation } = node.attributes;
+  const [height, width, depth = 1] = operands(graph, node)[1]?.type.shape ?? [];
+  const isPlain = [...stride, ...dilation].every((extent) => extent === 1);
+  return isPlain && height === 3 && width === 3 && Math.min(depth, channels(node.type.shape)) >= 32;
 }
 
 /** The most taps of which products of bytes are exact as f32: 2²⁴ / (255 · 128). */

@@ -4,7 +4,7 @@ import { greatest } from "#diagnostic/extremes.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
-import { storedBytes } from "#ir/target.js";
+import { storedBytes, storedWeightBytes } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { macsOf, opOf } from "#ops/index.js";
 import type { Window, WindowOf } from "./window.js";
@@ -186,7 +186,7 @@ function inputBytes(graph: Graph, [first]: readonly Node[], target: Target): num
 
 function weightBytes(graph: Graph, node: Node, target: Target): number {
   const weights = operands(graph, node)[1];
-  return weights ? storedBytes(weights.type, target) : 4;
+  return weights ? storedWeightBytes(weights.type, target) : 4;
 }
 
 /** The rows of an image, those of all samples. */

@@ -3,7 +3,7 @@
 import type { KernelPlan, Node } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { TensorType } from "#ir/type.js";
-import { storedBytes } from "#ir/target.js";
+import { storedWeightBytes } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { macsOf } from "#ops/index.js";
 
@@ -75,7 +75,8 @@ export const winogradWork: WorkOf = (stage, inputs, target, { winograd }) => {
   return {
     macs,
     seconds: macs / target.denseMacs + (products * tiles * (depth + columns)) / (target.transforms ?? 1),
-    moreWeightBytes: transformedWeightBytes(inputs, target, winograd) - (w ? storedBytes(w, target) : 0),
+    moreWeightBytes:
+      transformedWeightBytes(inputs, target, winograd) - (w ? storedWeightBytes(w, target) : 0),
   };
 };
 
@@ -85,7 +86,8 @@ export function transformedWeightBytes(
   target: Target,
   winograd: KernelPlan["winograd"],
 ): number {
-  const isOfBytes = target.integers && w?.dtype === "i8" && (x?.dtype === "i8" || x?.dtype === "u8");
+  const isOfBytes =
+    target.integers && target.lanes > 1 && w?.dtype === "i8" && (x?.dtype === "i8" || x?.dtype === "u8");
   return ((isOfBytes ? 2 : 4) * elements(w?.shape ?? []) * (winograd + 2) ** 2) / 9;
 }
 

@@ -6,6 +6,7 @@ import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { lowerModule } from "#compile/lower-module.js";
 import { optimize } from "#compile/optimize.js";
+import { jsTarget } from "#backend/js/target.js";
 import { wasmTarget } from "#backend/wasm/target.js";
 import { interpret } from "#interpret/interpret.js";
 import { inputNodes } from "#ir/graph.js";
@@ -47,11 +48,13 @@ test.each(seeds)("seed %i", async (seed) => {
     }
   }
   // The checker runs both forms of each kernel, and leaves the results of the second.
-  const optimized = optimize(module).value!.module;
-  const { program } = lowerModule(optimized, wasmTarget);
-  const { findings, outputs } = checkProgram(program, new Map([["x", data]]));
-  expect(findings, text).toEqual([]);
-  same(Object.fromEntries(outputs), "of the checker");
+  for (const target of [jsTarget, wasmTarget]) {
+    const optimized = optimize(module, { target }).value!.module;
+    const { program } = lowerModule(optimized, target);
+    const { findings, outputs } = checkProgram(program, new Map([["x", data]]));
+    expect(findings, text).toEqual([]);
+    same(Object.fromEntries(outputs), `of the checker for ${target.name}`);
+  }
 });
 
 test("the nets have sums of bytes, in kernels of both forms, fused and alone", () => {

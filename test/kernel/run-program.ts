@@ -1,7 +1,11 @@
 // Runs a kernel program in this process, over memory that is full of NaN, so that reads of unwritten memory show.
 
 import { printKernel } from "#backend/js/print.js";
-import type { KernelProgram } from "#kernel/ir/ir.js";
+import type { Element } from "#ir/target.js";
+import { bytesOf } from "#ir/target.js";
+import type { KernelProgram, Port } from "#kernel/ir/ir.js";
+import { weightWords } from "#kernel/ir/memory.js";
+import { arraysOf } from "./arrays.js";
 import { erf } from "#runtime/erf.js";
 import { roundHalfEven } from "#runtime/round.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -17,18 +21,25 @@ export function runProgram(
   const starts = program.arenas.map(({ elements: size }) => (end += size) - size);
   const arena = new Float32Array(end).fill(Number.NaN);
   const scratch = new Float32Array(program.scratch).fill(Number.NaN);
-  const weights = new Float32Array(program.weights.reduce((sum, weight) => sum + weight.elements, 0));
+  const weights = new Float32Array(
+    program.weights.reduce((sum, weight) => sum + weightWords(weight, program.lanes), 0),
+  );
   let at = 0;
   for (const weight of program.weights) {
-    let next = at;
+    const values = arrayAt(weights, 4 * at, weight);
+    let next = 0;
     for (const piece of weight.pack()) {
-      weights.set(piece, next);
+      values.set(piece, next);
       next += piece.length;
     }
-    at += weight.elements;
+    at += weightWords(weight, program.lanes);
   }
-  for (const port of program.inputs)
-    arena.set(inputs.get(port.name)!.data, starts[port.arena]! + port.offset);
+  const valuesOf = (port: Port): Values =>
+    arrayAt(arena, 4 * starts[port.arena]! + port.offset * bytesOf(port.element), {
+      ...port,
+      elements: elements(port.shape),
+    });
+  for (const port of program.inputs) valuesOf(port).set(inputs.get(port.name)!.data);
   const table = Int32Array.from(program.table);
   const functions = program.kernels.map((kernel) => {
     const { text, name } = printKernel(kernel, { lanes: program.lanes });
@@ -48,10 +59,16 @@ export function runProgram(
     });
     functions[launch.kernel]!(arena, weights, prepared, scratch, table, ...bases);
   }
-  return new Map(
-    program.outputs.map((port) => {
-      const start = starts[port.arena]! + port.offset;
-      return [port.name, arena.slice(start, start + elements(port.shape))];
-    }),
-  );
+  return new Map(program.outputs.map((port) => [port.name, Float32Array.from(valuesOf(port))]));
+}
+
+type Values = InstanceType<(typeof arraysOf)[Element]>;
+
+/** Some elements of memory, from a byte on. */
+function arrayAt(
+  { buffer }: Float32Array<ArrayBuffer>,
+  byte: number,
+  of: { readonly element?: Element; readonly elements: number },
+): Values {
+  return new arraysOf[of.element ?? "f32"](buffer, byte, of.elements);
 }

@@ -11,6 +11,9 @@ export interface Variant {
   readonly tile: Tile;
 }
 
+/** The target as it is without integers in memory. */
+const { integers: _, ...withoutIntegers } = jsTarget;
+
 const chains: Chains = { stages: 3, keeps: ["rows", "pixels"] };
 
 /** Small blocks, so that small tensors have several, with remainders. */
@@ -37,7 +40,8 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
   ].map(({ team, scratch, ...more }) => ({
     name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}${"buffers" in more ? ", buffers" : ""}`,
     target: {
-      ...jsTarget,
+      // The printer of JavaScript has no integers in vecs, nor words of bytes.
+      ...(lanes === 1 && team === 1 ? jsTarget : withoutIntegers),
       lanes,
       scratchBytes: 2400,
       chains,

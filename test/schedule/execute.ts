@@ -5,6 +5,7 @@ import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { denseStrides, tensor } from "#ir/tensor.js";
 import type { Shape } from "#ir/type.js";
+import { bytesOf } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { broadcastIndex } from "#ops/broadcast.js";
 import { evalNode } from "#ops/index.js";
@@ -12,16 +13,13 @@ import { evalScalar } from "#ops/scalar-eval.js";
 import type { Group, Schedule, Side, Source, Stage, Step, View } from "#schedule/schedule.js";
 
 /**
- * The outputs by name. The arena is full of NaN at first, and a result's place is filled with NaN again before its kernel reads
+ * The outputs by name. The arena has a cell for each byte, and an element is in all cells of its bytes. The arena is full of NaN at first, and a result's place is filled with NaN again before its kernel reads
  * anything except operands that may be there. So a read of unwritten or overwritten memory, or of an operand that an
  * in-place result destroys, shows in the outputs.
  */
 export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>): Map<string, Float64Array> {
-  const arena = new Float64Array(schedule.arenas[0]!.elements).fill(Number.NaN);
-  for (const { name, view } of schedule.inputs) {
-    for (const place of addresses(view)) arena[place] = Number.NaN;
-    write(arena, view, inputs.get(name)!);
-  }
+  const arena = new Float64Array(4 * schedule.arenas[0]!.elements).fill(Number.NaN);
+  for (const { name, view } of schedule.inputs) write(arena, view, inputs.get(name)!);
   for (const group of schedule.groups) {
     const stage = group.stages[0];
     const node = stage && nodeOf(schedule.graph, stage.node);
@@ -47,10 +45,11 @@ function executeConcat(
     const start = node.inputs.slice(0, at).reduce((sum, id) => sum + nodeOf(graph, id).type.shape[axis]!, 0);
     return { source, to: places(own, strides, start * strides[axis]!).map((flat) => whole[flat]!) };
   });
-  for (const { to } of parts) for (const place of to) arena[place] = Number.NaN;
+  const bytes = bytesOf(group.output.element);
+  for (const { to } of parts) for (const place of to) put(arena, place, bytes, Number.NaN);
   for (const { source, to } of parts) {
     const value = source.kind === "weight" ? weights.read(source.weight) : read(arena, source.view);
-    for (const [at, place] of to.entries()) arena[place] = value.data[at]!;
+    for (const [at, place] of to.entries()) put(arena, place, bytes, value.data[at]!);
   }
 }
 
@@ -67,7 +66,8 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
   }
   const lateInput = last ? undefined : load(group.input);
   const output = addresses(group.output);
-  for (const place of output) arena[place] = Number.NaN;
+  const bytes = bytesOf(group.output.element);
+  for (const place of output) put(arena, place, bytes, Number.NaN);
 
   const loadSide = (side: Side): Tensor => sides.get(side) ?? load(side.source);
   let value = run(group.prologue, lateInput ?? load(group.input), loadSide);
@@ -79,9 +79,9 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
   }
   if (value.data.length !== output.length)
     throw new Error(`${group.name} writes ${value.data.length} elements to ${output.length}`);
-  for (const [at, place] of output.entries()) arena[place] = value.data[at]!;
+  for (const [at, place] of output.entries()) put(arena, place, bytes, value.data[at]!);
   if (group.output.exact) return;
-  for (const place of paddingOf(group.output, schedule.target.lanes)) arena[place] = Number.NaN;
+  for (const place of paddingOf(group.output, schedule.target.lanes)) put(arena, place, bytes, Number.NaN);
 }
 
 /** The value of a stage before its epilogue, from the value of its op. */
@@ -99,13 +99,13 @@ function stageValue(
 }
 
 /** The elements after the channels that a kernel with this many lanes may write, for every vector. */
-function paddingOf({ type: { shape }, offset, stride }: View, lanes: number): number[] {
+function paddingOf({ type: { shape }, offset, stride, element }: View, lanes: number): number[] {
   const depth = shape.at(-1) ?? 1;
   const padding = Math.ceil(depth / lanes) * lanes - depth;
   if (depth + padding > stride) return [];
   return Array.from(
     { length: (elements(shape) / depth) * padding },
-    (_, at) => offset + Math.floor(at / padding) * stride + depth + (at % padding),
+    (_, at) => bytesOf(element) * (offset + Math.floor(at / padding) * stride + depth + (at % padding)),
   );
 }
 
@@ -156,19 +156,29 @@ function sideIndex({ broadcast }: Side, value: Tensor, shape: Shape, index: numb
 
 function read(arena: Float64Array, view: View): Tensor {
   const from = addresses(view);
-  return tensor(view.type.shape, (index) => arena[from[index]!]!);
+  const bytes = bytesOf(view.element);
+  return tensor(view.type.shape, (index) => {
+    const [first, ...rest] = arena.subarray(from[index]!, from[index]! + bytes);
+    return rest.every((cell) => cell === first) ? first! : Number.NaN;
+  });
 }
 
 function write(arena: Float64Array, view: View, value: Tensor): void {
-  for (const [index, place] of addresses(view).entries()) arena[place] = value.data[index]!;
+  for (const [index, place] of addresses(view).entries())
+    put(arena, place, bytesOf(view.element), value.data[index]!);
 }
 
-/** The positions of the elements of a view, in order. */
-function addresses({ type: { shape }, offset, stride }: View): number[] {
+/** Stores an element of so many bytes. */
+function put(arena: Float64Array, place: number, bytes: number, value: number): void {
+  arena.fill(value, place, place + bytes);
+}
+
+/** The bytes at which the elements of a view begin, in order. */
+function addresses({ type: { shape }, offset, stride, element }: View): number[] {
   const depth = shape.at(-1) ?? 1;
   return Array.from(
     { length: elements(shape) },
-    (_, index) => offset + Math.floor(index / depth) * stride + (index % depth),
+    (_, index) => bytesOf(element) * (offset + Math.floor(index / depth) * stride + (index % depth)),
   );
 }
 

@@ -1,7 +1,7 @@
 // Values of the kernel IR as JavaScript expressions, lane by lane.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir/ir.js";
+import type { Address, IntegerElement, Kernel, Place, Register, Statement, Value } from "#kernel/ir/ir.js";
 import { countUses, operandsOf } from "#kernel/ir/walk.js";
 import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
@@ -30,6 +30,8 @@ export interface Expressions {
   scalar(value: Value): Code;
   /** The value as it is assigned to a register; the value of a pointer includes the base of its parameter. */
   assigned(register: Register, value: Value): Code[];
+  /** The bounds of an integer that is stored, and lanes of the sum that is to be put within them; undefined for other values. */
+  unbounded(value: Value): { readonly sums: Code[]; readonly low: Code; readonly high: Code } | undefined;
   /** If the value is a floating-point sum that contains the register, the other terms. */
   accumulated(register: Register, value: Value): Code[] | undefined;
   /** `A[…]` for each of `count` elements from the address on. */
@@ -44,6 +46,12 @@ export interface Expressions {
 
 /** An upper bound for bases of parameters; arenas and weights are smaller than 4 GiB. */
 const largestBase = 2 ** 30;
+
+/**
+ * A number of float64 this large has no fraction, so adding it to a smaller one rounds that to the nearest integer, ties to even: the steps
+ * of float64 between 2⁵² and 2⁵³ are 1. What is beyond 2⁵¹ gets a result that is beyond all bounds, too.
+ */
+const roundingTerm = 1.5 * 2 ** 52;
 
 export function createExpressions(options: ExpressionOptions): Expressions {
   const { kernel, lanes, fresh, parameters, pointers } = options;
@@ -136,8 +144,9 @@ export function createExpressions(options: ExpressionOptions): Expressions {
           return element(arrayOf(kernel, value.place), from ? integerSum(from, byte) : byte);
         });
       }
-      case "load_integers":
       case "nearest":
+        return bug("nearest integers are only stored");
+      case "load_integers":
       case "integers":
       case "widen_integers":
       case "shuffle":
@@ -259,6 +268,14 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     return undefined;
   }
 
+  function unbounded(value: Value): ReturnType<Expressions["unbounded"]> {
+    if (value.kind !== "nearest") return undefined;
+    const sums = lanesOf(value.x).map((x) =>
+      binary("-", binary("+", x, number(roundingTerm)), number(roundingTerm - value.zero)),
+    );
+    return { sums, low: number(value.low), high: number(value.high) };
+  }
+
   function hoistShared(statement: Statement): string[] {
     hoisted.clear();
     const lines: string[] = [];
@@ -283,6 +300,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     lanesOf,
     scalar,
     assigned,
+    unbounded,
     accumulated,
     addresses,
     hoistShared,
@@ -321,8 +339,19 @@ function float(fn: Extract<Value, { kind: "binary" }>["fn"], a: Code, b: Code): 
   }
 }
 
-function arrayOf(kernel: Kernel, place: Place): string {
-  if (place.kind === "scratch") return "S";
+/** What the elements of a place are, if not f32. */
+export function elementOf({ kind, element }: Place): IntegerElement | "f64" | undefined {
+  return kind === "doubles" ? "f64" : element;
+}
+
+/** The name of the array of a place: a letter for the memory, and what it holds. */
+export function arrayOf(kernel: Kernel, place: Place): string {
+  return `${memoryOf(kernel, place)}${elementOf(place) ?? ""}`;
+}
+
+/** The name of the array of f32 of the memory where a place is. */
+export function memoryOf(kernel: Kernel, place: Place): string {
+  if (place.kind !== "parameter") return "S";
   const parameter = kernel.parameters.find(({ name }) => name === place.name);
   if (!parameter) return bug(`${kernel.name} has no parameter ${place.name}`);
   return { arena: "A", weights: "W", prepared: "P", table: "T" }[parameter.space];

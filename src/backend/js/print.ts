@@ -2,16 +2,16 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { foldKernel } from "#kernel/ir/fold.js";
-import type { Kernel, Register, Statement } from "#kernel/ir/ir.js";
-import { walkStatements } from "#kernel/ir/walk.js";
+import type { Kernel, Place, Register, Statement } from "#kernel/ir/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { block, comment, createNames } from "../text.js";
 import { keywords } from "./code.js";
 import type { Helper } from "./helpers.js";
-import { createExpressions } from "./expressions.js";
+import { arrayOf, createExpressions, elementOf, memoryOf } from "./expressions.js";
 import type { Expressions } from "./expressions.js";
 import type { Range } from "./ranges.js";
 import { createRanges, fitsI32 } from "./ranges.js";
-import { findPointers, scratchPlace } from "../pointers.js";
+import { findPointers } from "../pointers.js";
 import { stepOf } from "../increment.js";
 
 export interface PrintOptions {
@@ -42,7 +42,14 @@ const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", table: "
  */
 export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKernel {
   const folded = foldKernel(kernel);
-  const fresh = createNames([...keywords, ...Object.values(arrays), "erf", "roundHalfEven"]);
+  const others = otherArrays(folded);
+  const fresh = createNames([
+    ...keywords,
+    ...Object.values(arrays),
+    ...others.keys(),
+    "erf",
+    "roundHalfEven",
+  ]);
   const functionName = fresh(options.name ?? kernel.name);
   const parameters = new Map(
     folded.parameters.map((parameter) => [parameter.name, fresh(parameter.name)] as const),
@@ -54,6 +61,7 @@ export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKerne
   const printer: Printer = {
     kernel: folded,
     lanes: options.lanes,
+    fresh,
     changing,
     expressions: createExpressions({
       kernel: folded,
@@ -61,25 +69,58 @@ export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKerne
       fresh,
       parameters,
       // Scratch has no base.
-      pointers: new Map([...findPointers(folded)].filter(([, place]) => place !== scratchPlace)),
+      pointers: new Map([...findPointers(folded)].filter(([, place]) => parameters.has(place))),
       range: createRanges(folded, options.table),
     }),
   };
 
+  const views = [...others].map(
+    ([array, { memory, kind }]) =>
+      `const ${array} = new ${kind}(${memory}.buffer, ${memory}.byteOffset, ${memory}.byteLength / ${kind}.BYTES_PER_ELEMENT);`,
+  );
   const body = [...printPrivates(printer), ...printBody(folded.body, printer)];
   const index = printer.expressions.nameOf(folded.grid.index);
   const whole = folded.grid.count === 1 ? body : loop(index, folded.grid.count, body);
   const signature = [...Object.values(arrays), ...parameters.values()].join(", ");
   const lines = [
     ...(options.comment ? comment(options.comment) : []),
-    ...block(`function ${functionName}(${signature})`, whole),
+    ...block(`function ${functionName}(${signature})`, [...views, ...whole]),
   ];
   return { text: `${lines.join("\n")}\n`, name: functionName, helpers: printer.expressions.helpers };
+}
+
+const arrayKinds = {
+  i8: "Int8Array",
+  u8: "Uint8Array",
+  i16: "Int16Array",
+  i32: "Int32Array",
+  f64: "Float64Array",
+} as const;
+
+/** The arrays of other elements than f32 that a kernel accesses, by name: views of the memories. */
+function otherArrays(
+  kernel: Kernel,
+): Map<string, { readonly memory: string; readonly kind: (typeof arrayKinds)[keyof typeof arrayKinds] }> {
+  const found: ReturnType<typeof otherArrays> = new Map();
+  const add = (place: Place): void => {
+    const element = elementOf(place);
+    if (element)
+      found.set(arrayOf(kernel, place), { memory: memoryOf(kernel, place), kind: arrayKinds[element] });
+  };
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind === "store") add(statement.place);
+    for (const value of valuesOf(statement))
+      walkValue(value, (inner) => {
+        if (inner.kind === "load") add(inner.place);
+      });
+  });
+  return found;
 }
 
 interface Printer {
   readonly kernel: Kernel;
   readonly lanes: number;
+  readonly fresh: (wish: string) => string;
   /** Registers that need `let`. */
   readonly changing: ReadonlySet<string>;
   readonly expressions: Expressions;
@@ -123,6 +164,21 @@ function printStatement(statement: Statement, printer: Printer): string[] {
       const hoisted = expressions.hoistShared(statement);
       const isVec = statement.value.type === "vec";
       const targets = expressions.addresses(statement.place, statement.address, isVec ? printer.lanes : 1);
+      const unbounded = expressions.unbounded(statement.value);
+      if (unbounded) {
+        const { sums, low, high } = unbounded;
+        return [
+          ...hoisted,
+          ...targets.flatMap((target, k) => {
+            const own = printer.fresh("q");
+            return [
+              `const ${own} = ${at(sums, k).text};`,
+              // NaN is not greater.
+              `${target.text} = ${own} > ${low.text} ? (${own} < ${high.text} ? ${own} : ${high.text}) : ${low.text};`,
+            ];
+          }),
+        ];
+      }
       const values = expressions.lanesOf(statement.value);
       return [...hoisted, ...targets.map((target, k) => `${target.text} = ${at(values, k).text};`)];
     }

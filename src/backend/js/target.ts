@@ -7,6 +7,7 @@ export const jsTarget: Target = {
   name: "js",
   lanes: 1,
   chains: { stages: 2, keeps: ["rows"] },
+  integers: true,
   tables: true,
   // The scratch of a fused kernel should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,

@@ -393,6 +393,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   /** The offset of an instruction is added without wrapping, so it must not be negative. */
   function inBytes(place: Place, { base, offset }: Address): { base: Code; offset: number } {
+    if (place.kind === "doubles") return bug("kernels in WebAssembly have no float64");
     const key = placeKey(place);
     const size = bytesOf(place.element);
     const start = base ? addressOf(base, key, size) : baseOf(key);

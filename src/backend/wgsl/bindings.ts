@@ -104,7 +104,7 @@ function storesBytes(kernel: Kernel, parameters: readonly Parameter[]): boolean 
   const names = new Set(parameters.map(({ name }) => name));
   let found = false;
   walkStatements(kernel.body, (statement) => {
-    if (statement.kind !== "store" || statement.place.kind === "scratch") return;
+    if (statement.kind !== "store" || statement.place.kind !== "parameter") return;
     if (names.has(statement.place.name) && statement.value.type !== "vec") found = true;
   });
   return found;

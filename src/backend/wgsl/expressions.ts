@@ -64,6 +64,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
 
   function arrayOf(place: Place): Array {
     if (place.kind === "scratch") return { name: "S", vecs: scratchVecs };
+    if (place.kind === "doubles") return bug("WGSL has no float64");
     const at = kernel.parameters.findIndex((parameter) => parameter.name === place.name);
     const binding = pattern.bindings[pattern.of[at] ?? -1] ?? bug(`${place.name} is not bound`);
     const base = baseOf(place.name);

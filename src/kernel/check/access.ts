@@ -33,11 +33,19 @@ export interface Room {
   readonly parameter?: Parameter;
   readonly bytes: number;
   readonly holdsIntegers: boolean;
+  /** Whether stores round to f32. */
+  readonly rounds: boolean;
 }
 
 /** The room of a place. */
 export function roomOf(place: Place, parameter: Parameter | undefined): Room {
-  const room = { bytes: bytesOf(place.element), holdsIntegers: place.element !== undefined };
+  const holdsIntegers = place.element !== undefined;
+  const isDouble = place.kind === "doubles";
+  const room = {
+    bytes: isDouble ? 8 : bytesOf(place.element),
+    holdsIntegers,
+    rounds: !holdsIntegers && !isDouble,
+  };
   return parameter ? { ...room, parameter } : room;
 }
 
@@ -120,7 +128,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     const cell = cellOf(room, address);
     const memory = memoryOf(room);
     reportRace(room, memory.write(cell, who));
-    memory.values[cell] = room.holdsIntegers ? value : Math.fround(value);
+    memory.values[cell] = room.rounds ? Math.fround(value) : value;
     const filled = room.parameter?.space === "arena" ? arenaOf(room.parameter).filled : undefined;
     if (filled) filled[cell] = 1;
   }

@@ -176,8 +176,9 @@ function checkIntegers(
 }
 
 function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "store"): void {
-  if (place.kind === "scratch") {
+  if (place.kind !== "parameter") {
     if (use === "load_i32") ctx.say("a load_i32 from scratch, which holds f32");
+    if (place.kind === "doubles" && ctx.lanes > 1) ctx.say("float64 in scratch, where registers hold f32");
     return;
   }
   const parameter = ctx.parameters.get(place.name);
@@ -371,5 +372,5 @@ function isLane(ctx: Context, lane: number): boolean {
 }
 
 function nameOf(place: Place): string {
-  return place.kind === "scratch" ? "scratch" : place.name;
+  return place.kind === "parameter" ? place.name : place.kind;
 }

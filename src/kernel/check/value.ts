@@ -68,7 +68,7 @@ function privateOf(machine: Machine, name: string): number | readonly number[] |
 
 /** What the checker watches of a place. */
 export function roomIn({ parameters }: Machine, place: Place): Room {
-  return roomOf(place, place.kind === "scratch" ? undefined : parameters.get(place.name));
+  return roomOf(place, place.kind === "parameter" ? parameters.get(place.name) : undefined);
 }
 
 /** An address, in elements from the base of its place. */

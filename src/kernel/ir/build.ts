@@ -293,6 +293,11 @@ export class KernelBuilder<S> {
     return this.scratch(Math.ceil(elements / perWord)) * perWord;
   }
 
+  /** Reserves scratch for elements of float64, and returns its start in such elements. */
+  doubles(elements: number): number {
+    return Math.ceil(this.scratch(2 * elements + 1) / 2);
+  }
+
   /** Reserves scratch for one nest of loops; nests that follow each other share it. */
   sharedScratch(elements: number): number {
     if (elements > this.#shared.elements) this.#shared = { start: this.scratch(elements), elements };

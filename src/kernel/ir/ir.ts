@@ -46,10 +46,14 @@ export interface Parameter {
 /** The integers that memory holds. */
 export type IntegerElement = Exclude<Element, "f32">;
 
-/** The target of a load or store: a parameter by name, or the block's scratch, whose elements are f32 unless the place says otherwise. */
+/**
+ * The target of a load or store: a parameter by name, or the block's scratch, whose elements are f32 unless the place says otherwise.
+ * `doubles` are elements of float64 in scratch, two words each, for targets whose registers are such.
+ */
 export type Place =
   | { readonly kind: "parameter"; readonly name: string; readonly element?: IntegerElement }
-  | { readonly kind: "scratch"; readonly element?: IntegerElement };
+  | { readonly kind: "scratch"; readonly element?: IntegerElement }
+  | { readonly kind: "doubles"; readonly element?: never };
 
 /** `base + offset`, in elements from the place's base; `base` is an i32. A vec address is a multiple of the lanes. */
 export interface Address {

@@ -88,8 +88,13 @@ function widthText({ type }: Value): string {
   return type === "i32" || type === "f32" ? "" : `${type} `;
 }
 
+function nameOf(place: Place): string {
+  if (place.kind === "parameter") return place.name;
+  return `${place.kind}${place.element ? `.${place.element}` : ""}`;
+}
+
 function placeText(place: Place, { base, offset }: Address): string {
-  const name = place.kind === "scratch" ? `scratch${place.element ? `.${place.element}` : ""}` : place.name;
+  const name = nameOf(place);
   if (!base) return `${name}[${offset}]`;
   const sum =
     offset === 0 ? valueText(base) : `${innerText(base)} ${offset < 0 ? "-" : "+"} ${Math.abs(offset)}`;
@@ -127,7 +132,7 @@ function valueText(value: Value): string {
     case "nearest":
       return `nearest(${valueText(value.x)}, ${value.zero} in ${value.low}…${value.high})`;
     case "lookup":
-      return `${value.place.kind === "scratch" ? "scratch" : value.place.name}[byte ${innerText(value.x)}]`;
+      return `${nameOf(value.place)}[byte ${innerText(value.x)}]`;
     case "integers":
       return `${value.type}(${value.value})`;
     case "widen_integers":

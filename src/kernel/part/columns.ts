@@ -1,5 +1,6 @@
 // The operands of a product: the matrix of a layer's weights, and rows in memory.
 
+import { given } from "#diagnostic/given.js";
 import type { Source } from "#schedule/schedule.js";
 import type { Int } from "../ir/build.js";
 import { mulInt } from "../ir/build.js";
@@ -24,9 +25,10 @@ export function weightColumns(
     readonly branches?: number;
     /** Elements of a run, if rows of A are read as vecs where this helps. */
     readonly run?: number;
+    readonly twoRows?: boolean;
   },
 ): (group: Int) => Columns {
-  const { depth, columns, groups = 1, branches = 1, run } = size;
+  const { depth, columns, groups = 1, branches = 1, run, twoRows } = size;
   if (weight.kind === "view") {
     const { place, stride, wide } = reads(k, "w", weight);
     const isWide = wide && (groups === 1 || columns % k.lanes === 0);
@@ -57,7 +59,15 @@ export function weightColumns(
     deep: deep ? k.lanes : 1,
   });
   const place = weightParameter(k, "w", weight.weight, packing);
-  return (group) => ({ place, start: mulInt(group, groupSize), depth, count: columns, wide: true, deep });
+  return (group) => ({
+    place,
+    start: mulInt(group, groupSize),
+    depth,
+    count: columns,
+    wide: true,
+    deep,
+    ...given({ twoRows }),
+  });
 }
 
 /** One run per row of A, which begins at `start`. */

@@ -11,6 +11,8 @@ import type { Level } from "./sums.js";
 import { productBlock, sumLoops } from "./sums.js";
 import type { ByteColumns } from "./byte-tile.js";
 import { emitByteTile } from "./byte-tile.js";
+import type { RowPairs } from "./row-pairs.js";
+import { divided, joinTwo } from "./row-pairs.js";
 import type { Ahead } from "./read-ahead.js";
 import { isStreamed, readAhead } from "./read-ahead.js";
 import type { Tile } from "./tile.js";
@@ -21,6 +23,8 @@ interface Rows {
   readonly place: Place;
   readonly start: Int;
   readonly rowStride: number;
+  /** The same rows in pairs, if they have been joined in scratch. */
+  readonly pairs?: RowPairs;
   /** Rows that may be in a border: then each is a separate tap, and `channel` is where its run begins. */
   readonly taps?: { readonly border: Border; readonly channel: Int; readonly at: (row: number) => Tap };
 }
@@ -54,6 +58,8 @@ export interface Columns {
    * rows of A are read as vecs, in runs of a multiple of the lanes.
    */
   readonly deep?: boolean;
+  /** Whether two rows of A share a register (`row-pairs.ts`): both are whole numbers, and all sums smaller than `largestOfTwo`. */
+  readonly twoRows?: boolean;
   /** Present if the factors are bytes. Then elements of B are bytes, and `depth` is a multiple of four for each run. */
   readonly bytes?: ByteColumns;
   /** Present if items multiply words of bytes: four rows of B after another are in one row of words. Sums begin with the bias, which is i32. */
@@ -149,7 +155,8 @@ export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: numb
  */
 export function emitMatmul(k: Build, usual: Tile, product: Product, loops: Loops = k.items): void {
   const { columns, part } = product;
-  const tile = columns.bytes ? { ...usual, rows: columns.bytes.rows } : usual;
+  const perRegister = columns.twoRows ? 2 : 1;
+  const tile = { ...usual, rows: columns.bytes?.rows ?? perRegister * usual.rows };
   for (const segment of segmentsOf(k, tile, columns)) {
     const panels = segment.count / (part?.count ?? 1);
     const firstPanel = part ? mulInt(part.index, panels) : 0;
@@ -179,7 +186,7 @@ export function emitMatmul(k: Build, usual: Tile, product: Product, loops: Loops
         }),
       );
     };
-    const group = tile.restTogether ? panelsOfRest(tile, rest, panels) : panels;
+    const group = tile.restTogether ? panelsOfRest(tile, rest, panels, perRegister) : panels;
     const groups = Math.floor(panels / group);
     const emitPanels = (first: Int, count: number, many: Loops): void => {
       many(["panel", "line", "tile"], [count, product.lines, full], (panel, line, index) =>
@@ -207,9 +214,9 @@ export function emitMatmul(k: Build, usual: Tile, product: Product, loops: Loops
  * How many panels a tile of the remaining rows takes at once. It has as many sums as a full tile, because with fewer sums the processor
  * waits for each addition. It takes a few panels less rather than leave some panels to be done one by one.
  */
-function panelsOfRest(tile: Tile, rows: number, panels: number): number {
+function panelsOfRest(tile: Tile, rows: number, panels: number, perRegister: number): number {
   if (rows === 0) return panels;
-  const most = Math.min(panels, Math.floor(tile.rows / rows));
+  const most = Math.min(panels, Math.floor(tile.rows / perRegister / Math.ceil(rows / perRegister)));
   const even = blockSize(panels, most);
   return even * 2 > most ? even : most;
 }
@@ -239,7 +246,8 @@ function emitTile(
     columns.step === undefined
       ? Math.floor(column / width) * width * columns.depth + (column % width)
       : column;
-  const sums: Register[][] = Array.from({ length: at.rows }, (_, r) =>
+  const units = unitsOf(at.rows, columns);
+  const sums: Register[][] = units.map((_unit, r) =>
     places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
   );
   const offset = columns.step === undefined ? mulInt(at.column, columns.depth) : at.column;
@@ -256,7 +264,9 @@ function emitTile(
       return sums.length > 1 ? k.let(`b${c}`, value) : value;
     });
     for (const r of sums.keys()) {
-      const left = k.let(`a${r}`, widen(a?.read(r, deep > 1 ? "vec" : "f32") ?? f32(0), type));
+      const [first = f32(0), second] = (units[r] ?? []).map((row) => a?.read(row, deep > 1 ? "vec" : "f32"));
+      const both = second ? (a?.pair(r) ?? joinTwo(first, second)) : first;
+      const left = k.let(`a${r}`, widen(both, type));
       for (const [c, factor] of right.entries()) {
         const sum = added[r * places.length + c];
         if (sum) k.set(sum, madd(left, factor, sum));
@@ -270,7 +280,7 @@ function emitTile(
     count,
   }));
   const inRun = (inner: () => void, ...run: Int[]): void => {
-    a = makeRows(k, runs.rows(run.slice(0, levels.length), at.line, at.row), sums.length);
+    a = makeRows(k, runs.rows(run.slice(0, levels.length), at.line, at.row), at.rows);
     inner();
   };
   const loops: Level[] = ahead
@@ -291,26 +301,47 @@ function emitTile(
   else inRun(() => {});
   sumLoops(k, sums.flat(), [...levels, ...loops], multiply, productBlock);
   for (const [r, row] of sums.entries())
-    for (const [c, sum] of row.entries())
-      finish(
-        deep > 1 ? horizontal("add", sum) : sum,
-        at.line,
-        addInt(at.row, r),
-        int("add", at.column, places[c] ?? 0),
-      );
+    for (const [c, sum] of row.entries()) {
+      const parts = units[r]?.length === 2 ? divided(k, sum) : [deep > 1 ? horizontal("add", sum) : sum];
+      for (const [part, one] of parts.entries())
+        finish(
+          one,
+          at.line,
+          addInt(at.row, (units[r]?.[0] ?? 0) + part),
+          int("add", at.column, places[c] ?? 0),
+        );
+    }
+}
+
+/** The rows of a tile, as registers hold them. */
+function unitsOf(rows: number, { twoRows }: Columns): readonly (readonly number[])[] {
+  const size = twoRows ? 2 : 1;
+  return Array.from({ length: Math.ceil(rows / size) }, (_, unit) =>
+    Array.from({ length: Math.min(size, rows - unit * size) }, (_row, at) => unit * size + at),
+  );
 }
 
 /** Reads the rows of A, as one element each or as a vec, from registers that are incremented; rows of one place share a register. */
 function makeRows(
   k: Build,
-  { place, start, rowStride, taps }: Rows,
+  { place, start, rowStride, taps, pairs }: Rows,
   count: number,
-): { readonly read: (row: number, width: Width) => Value; readonly step: (elements: number) => void } {
+): {
+  readonly read: (row: number, width: Width) => Value;
+  readonly pair: (unit: number) => Value | undefined;
+  readonly step: (elements: number) => void;
+} {
   if (!taps) {
-    const a = k.let("a", i32(start));
+    const isPaired = pairs !== undefined && count > 1;
+    const a = isPaired && count % 2 === 0 ? undefined : k.let("a", i32(start));
+    const p = isPaired ? k.let("p", i32(pairs.start)) : undefined;
     return {
-      read: (row, width) => load(place, address(a, row * rowStride), width),
-      step: (elements) => k.step(a, elements),
+      read: (row, width) => (a ? load(place, address(a, row * rowStride), width) : f32(0)),
+      pair: (unit) => (p && pairs ? load(pairs.place, address(p, unit * pairs.stride), "f32") : undefined),
+      step: (elements) => {
+        if (a) k.step(a, elements);
+        if (p) k.step(p, elements);
+      },
     };
   }
   const { border, channel } = taps;
@@ -322,6 +353,7 @@ function makeRows(
       const tap = all[row];
       return tap ? loadTap(border, tap, c, width) : f32(0);
     },
+    pair: () => undefined,
     step: (elements) => k.step(c, elements),
   };
 }

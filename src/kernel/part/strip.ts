@@ -54,7 +54,7 @@ export interface StripOptions {
 }
 
 /** Input rows that `rows` output rows read. */
-function stripHeight(window: WindowSpec, rows: number): number {
+export function stripHeight(window: WindowSpec, rows: number): number {
   return (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
 }
 
@@ -196,7 +196,7 @@ export function makeStrip(
   return fillStrip(k, strip, (row, to) => {
     const pixel0 = k.letInt("pixel0", mulInt(addInt(sampleRow, row), width));
     const copy = (pixel: Int, from: Int, target: Int, count: number): void => {
-      if (!prologue && element && bytesOf(x.place.element) === 1)
+      if (k.lanes > 1 && !prologue && element && bytesOf(x.place.element) === 1)
         return copyBytes(k, { place: x.place, from }, { place: scratch, from: target }, count, wide);
       k.channels("c", count, wide, (c, size) => {
         const value = load(x.place, address(addInt(from, c)), size);
@@ -278,7 +278,7 @@ export function fillStrip(
   const place: Place = { kind: "scratch", ...given({ element }) };
   const firstRow = k.letInt("top", addInt(mulInt(strip.first.row, window.stride[0]), -top));
   const fill = (start: Int, elements: number): void => {
-    if (element) return fillIntegers(k, place, start, elements, strip.fill);
+    if (element && k.lanes > 1) return fillIntegers(k, place, start, elements, strip.fill);
     k.channels("i", elements, pixelStride % k.lanes === 0, (i, size) =>
       k.store(place, address(addInt(start, i)), widen(f32(strip.fill), size)),
     );

@@ -1,6 +1,7 @@
 // Stages that are sums of bytes: how their products are added, their weights, and the bias with what zero points add to it.
 
 import { bug } from "#diagnostic/diagnostic.js";
+import { greatest } from "#diagnostic/extremes.js";
 import type { Node, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { given } from "#diagnostic/given.js";
@@ -9,10 +10,10 @@ import { channels } from "#ir/type.js";
 import type { Size } from "#ops/attributes.js";
 import { opOf } from "#ops/index.js";
 import { zeroPointOf } from "#ops/result-type.js";
-import type { Stage } from "#schedule/schedule.js";
+import type { Stage, Step } from "#schedule/schedule.js";
 import { integerRange, isByteSum } from "#template/byte-sums.js";
 import type { Int } from "../ir/build.js";
-import { mulInt } from "../ir/build.js";
+import { address, binary, load, mulInt } from "../ir/build.js";
 import type { Place } from "../ir/ir.js";
 import type { Dots } from "../part/byte-tile.js";
 import type { Columns } from "../part/matmul.js";
@@ -30,9 +31,12 @@ import {
 } from "../part/pack-bytes.js";
 import type { Filters } from "../part/depthwise.js";
 import { filterPacking, isZero } from "../part/pack.js";
+import type { Steps } from "../part/steps.js";
+import { elementwiseSteps } from "../part/steps.js";
+import { largestOfTwo } from "../part/row-pairs.js";
 import type { WordRows } from "../part/words.js";
 import type { Context } from "./context.js";
-import { sourceOf } from "./context.js";
+import { biasAndSteps, sourceOf } from "./context.js";
 
 /**
  * The rows of a tile of products of bytes, which has 8 columns. Pairs of weights are widened into registers; with fours, an instruction has
@@ -46,17 +50,59 @@ interface Sum {
   readonly node: Node;
 }
 
-/** Whether a stage is a sum of bytes. */
-export function sumsBytes({ schedule: { graph, target } }: Context, { node }: Sum): boolean {
+/** Whether a stage is a sum of bytes in vecs of integers. Scalar code sums bytes as it sums f32: only what it loads is different. */
+export function sumsBytes(c: Context, of: Sum): boolean {
+  return c.k.lanes > 1 && isOfBytes(c, of);
+}
+
+function isOfBytes({ schedule: { graph, target } }: Context, { node }: Sum): boolean {
   return isByteSum(graph, node, target);
 }
 
+/** Whether the products of bytes of two rows are summed in one register of float64 (`unitsOf`): all sums of theirs must be small enough. */
+export function sumsTwoRows(c: Context, of: Sum): boolean {
+  const { k, schedule } = c;
+  if (k.lanes > 1 || k.sumsInBlocks || !isOfBytes(c, of)) return false;
+  const [low, high] = integerRange(schedule.graph, of.node.inputs[0] ?? -1);
+  const zero = zeroPointOf(opOf(of.node.op), of.node.attributes, 0);
+  const sums = new Float64Array(channels(of.node.type.shape));
+  for (const [at, weight] of schedule.weights.readF32(weightOf(of)).entries())
+    sums[at % sums.length] = (sums[at % sums.length] ?? 0) + Math.abs(weight);
+  return Math.max(-low, high, Math.abs(zero)) * greatest([...sums], 0) < largestOfTwo;
+}
+
+/** The steps after the sum of a stage, its bias first, if the sum does not begin with that. */
+export function stepsAfter(c: Context, of: Sum): Steps {
+  const after = epilogueSteps(c, of);
+  return withBias(after, elementwiseSteps(c.k, after.steps));
+}
+
+/** The steps after the sum of a stage, and before them its bias as i32, in the order of the channels, if scalar code sums bytes. */
+export function epilogueSteps(
+  c: Context,
+  of: Sum,
+): { readonly steps: readonly Step[]; readonly bias?: Place } {
+  if (!isOfBytes(c, of)) return { steps: biasAndSteps(c, of.stage) };
+  const count = channels(of.node.type.shape);
+  const bias = sumsBytes(c, of) ? undefined : byteBias(c, of, upTo(count, count));
+  return { steps: of.stage.epilogue, ...given({ bias }) };
+}
+
+/** Steps on a sum, to which a bias is added first. */
+export function withBias({ bias }: { readonly bias?: Place }, steps: Steps): Steps {
+  if (!bias) return steps;
+  const apply: Steps["apply"] = (sum, at) =>
+    steps.apply(binary("add", sum, load(bias, address(at.channel))), at);
+  return { ...steps, apply };
+}
+
 /**
- * The integers as which a copy of x is in scratch: bytes for products in fours; for pairs, as in depthwise sums, they are widened once there,
- * rather than each time that they are read.
+ * The integers as which a copy of x is in scratch; undefined for f32. They are bytes in scalar code and for products in fours; for pairs, as
+ * in depthwise sums, they are widened once there, rather than each time that they are read.
  */
-export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" {
-  if (dotsOf(c, of) === "pairs" || of.node.op === "depthwise_conv2d") return "i16";
+export function scratchElement(c: Context, of: Sum): "i8" | "u8" | "i16" | undefined {
+  if (!isOfBytes(c, of)) return undefined;
+  if (c.k.lanes > 1 && (dotsOf(c, of) === "pairs" || of.node.op === "depthwise_conv2d")) return "i16";
   return byteOf(c, of);
 }
 

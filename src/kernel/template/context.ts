@@ -77,12 +77,16 @@ export function sourceOf(stage: Pick<Stage, "operands">, at: number): Source {
   return stage.operands.get(at) ?? bug(`a stage without operand ${at}`);
 }
 
-/** Whether a kernel only moves bytes from x to y: then it can move 16 at a time. */
-export function movesBytes({ group: { stages } }: Context, { x, y, prologue }: Ports): boolean {
+/** Whether a kernel only moves bytes from x to y: then it can move 16 at a time, where there are vecs. */
+export function movesBytes({ k, group: { stages } }: Context, { x, y, prologue }: Ports): boolean {
   const { element } = x.place;
   const isByte = element === "i8" || element === "u8";
   return (
-    isByte && y.place.element === element && !prologue && stages.every((one) => one.epilogue.length === 0)
+    k.lanes > 1 &&
+    isByte &&
+    y.place.element === element &&
+    !prologue &&
+    stages.every((one) => one.epilogue.length === 0)
   );
 }
 

@@ -9,6 +9,7 @@ import { addInt, int, mulInt } from "../ir/build.js";
 import { tapAt } from "../part/border.js";
 import { weightColumns } from "../part/columns.js";
 import { columnParts, emitMatmul } from "../part/matmul.js";
+import { joinStrip } from "../part/row-pairs.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
@@ -18,9 +19,17 @@ import { gridProduct, windowRow } from "../part/team.js";
 import { mostThreads } from "../part/tile.js";
 import { addedFactors, windowFactors } from "./added.js";
 import type { Source } from "#schedule/schedule.js";
-import { byteColumns, scratchElement, sumsBytes, wordColumns, wordRows } from "./byte-sum.js";
+import {
+  byteColumns,
+  scratchElement,
+  stepsAfter,
+  sumsBytes,
+  sumsTwoRows,
+  wordColumns,
+  wordRows,
+} from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
-import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
+import { portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 interface Convolution extends Ports {
   readonly of: StageOf<"conv2d">;
@@ -34,7 +43,7 @@ interface Convolution extends Ports {
 function convolutionOf(c: Context): Convolution {
   const ports = portsOf(c);
   const of = stageOf(c, 0, "conv2d");
-  const epilogue = sumsBytes(c, of) ? epilogueOf(c, of.stage) : biasedEpilogueOf(c, of.stage);
+  const epilogue = stepsAfter(c, of);
   const added = addedFactors(c, of.stage, ports.y);
   return {
     ...ports,
@@ -92,13 +101,19 @@ function byRows(c: Context, convolution: Convolution): Body {
   // Taps of a window row that are adjacent in memory form one run.
   const areBeside = (pixelStride: number): boolean =>
     groups === 1 && window.dilation[1] === 1 && pixelStride === perGroup;
-  const element = sumsBytes(c, of) ? scratchElement(c, of) : undefined;
+  const element = scratchElement(c, of);
   const inRow = areBeside(copiesStrip(window, prologue) ? perGroup * groups : x.stride)
     ? window.kernel[1]
     : 1;
-  const columnsOf = element
+  const columnsOf = sumsBytes(c, of)
     ? byteColumns(c, of, { runs: taps / inRow, length: inRow * perGroup, columns, groups })
-    : weightColumns(c, weight, { depth: taps * perGroup, columns, groups, ...isRead });
+    : weightColumns(c, weight, {
+        depth: taps * perGroup,
+        columns,
+        groups,
+        twoRows: sumsTwoRows(c, of),
+        ...isRead,
+      });
   const strips = rowBlocks(k, rows, { samples, height });
   // Each block copies its strip, even if several blocks need the same one, so there are no more blocks than a few threads need.
   const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;
@@ -117,6 +132,16 @@ function byRows(c: Context, convolution: Convolution): Body {
       });
       const across = window.stride[1] * strip.pixelStride;
       const { border } = strip;
+      const isInPlace = !copiesStrip(window, prologue);
+      const pairs = joinStrip(k, tile, columnsOf(0), strip, {
+        window,
+        rows,
+        width,
+        across,
+        ...(within && isInPlace
+          ? { within: { first: mulInt(first.row, window.stride[0]), height: x.shape[1] ?? 1 } }
+          : {}),
+      });
       const joined = !border && areBeside(strip.pixelStride);
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
         lines: rows,
@@ -125,32 +150,35 @@ function byRows(c: Context, convolution: Convolution): Body {
         runs: {
           counts: joined ? [window.kernel[0]] : window.kernel,
           length: joined ? window.kernel[1] * perGroup : perGroup,
-          rows: ([ty = 0, tx = 0], line, row) => ({
-            place: strip.place,
-            start: addInt(
-              strip.base,
+          rows: ([ty = 0, tx = 0], line, row) => {
+            const inStrip = addInt(
               mulInt(group, perGroup),
               mulInt(addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])), strip.rowStride),
               mulInt(tx, window.dilation[1] * strip.pixelStride),
               mulInt(row, across),
-            ),
-            rowStride: across,
-            ...(border
-              ? {
-                  taps: {
-                    border,
-                    channel: mulInt(group, perGroup),
-                    at: (r: number) =>
-                      tapAt(
-                        k,
-                        border,
-                        addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])),
-                        addInt(mulInt(addInt(row, r), window.stride[1]), mulInt(tx, window.dilation[1])),
-                      ),
-                  },
-                }
-              : {}),
-          }),
+            );
+            return {
+              place: strip.place,
+              start: addInt(strip.base, inStrip),
+              rowStride: across,
+              ...(pairs ? { pairs: pairs(inStrip) } : {}),
+              ...(border
+                ? {
+                    taps: {
+                      border,
+                      channel: mulInt(group, perGroup),
+                      at: (r: number) =>
+                        tapAt(
+                          k,
+                          border,
+                          addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])),
+                          addInt(mulInt(addInt(row, r), window.stride[1]), mulInt(tx, window.dilation[1])),
+                        ),
+                    },
+                  }
+                : {}),
+            };
+          },
         },
         columns: columnsOf(group),
         ...(parts > 1 ? { part: { index: part, count: parts } } : {}),

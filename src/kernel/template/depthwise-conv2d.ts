@@ -27,9 +27,9 @@ import type { WindowSpec } from "../part/strip.js";
 import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import { emitByteDepthwise } from "../part/byte-depthwise.js";
-import { byteFilters, depthwiseBytes, scratchElement, sumsBytes } from "./byte-sum.js";
+import { byteFilters, depthwiseBytes, scratchElement, stepsAfter, sumsBytes } from "./byte-sum.js";
 import type { Context, Ports, StageOf } from "./context.js";
-import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
+import { epilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 /** What both forms use. */
 interface Depthwise extends Ports {
@@ -44,7 +44,7 @@ function depthwiseOf(c: Context): Depthwise {
   const ports = portsOf(c);
   const of = stageOf(c, 0, "depthwise_conv2d");
   const window = windowOf(of);
-  const epilogue = biasedEpilogueOf(c, of.stage);
+  const epilogue = stepsAfter(c, of);
   const [inputs, outputs] = [channels(ports.x.shape), channels(ports.y.shape)];
   const filters = plainFilters(c.k, sourceOf(of.stage, 1), window, outputs);
   return { ...ports, window, filters, inputs, multiplier: outputs / inputs, epilogue };
@@ -64,10 +64,10 @@ export function depthwiseByRows(c: Context): Body {
     write: (block) => {
       const { row0: firstRow, first, within } = blocks.at(block);
       const strip = makeStrip(k, x, window, rows, first, {
-        fill: 0,
+        fill: of.node.attributes.zero,
         aligned: true,
         limit: tile.scratch,
-        ...given({ prologue }),
+        ...given({ prologue, element: scratchElement(c, of) }),
       });
       const work = { strip, window, filters, rows, width, inputs, ...given({ within }) };
       emitDepthwise(k, tile, work, (at, from, size) => {
@@ -104,8 +104,7 @@ function byteDepthwiseByRows(c: Context, of: StageOf<"depthwise_conv2d">): Body 
         fill: of.node.attributes.zero,
         aligned: true,
         limit: tile.scratch,
-        element: scratchElement(c, of),
-        ...given({ prologue }),
+        ...given({ prologue, element: scratchElement(c, of) }),
       });
       const size = { strip, window, filters, rows, width, inputs, multiplier };
       const work = { ...size, pixels: tile.byteDepthwisePixels, ...given({ within }) };

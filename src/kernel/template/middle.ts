@@ -9,11 +9,12 @@ import type { Filters } from "../part/depthwise.js";
 import { branchFilters } from "../part/depthwise.js";
 import type { IntegerElement, Place, Value } from "../ir/ir.js";
 import type { ByteFilters } from "../part/byte-depthwise.js";
+import type { Steps } from "../part/steps.js";
 import { branchSteps, eachLane, elementwiseSteps } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
-import { byteFilters, sumsBytes } from "./byte-sum.js";
+import { byteFilters, epilogueSteps, sumsBytes, withBias } from "./byte-sum.js";
 import type { Context, StageOf } from "./context.js";
-import { biasAndSteps, sourceOf, windowOf } from "./context.js";
+import { sourceOf, windowOf } from "./context.js";
 
 /** A depthwise result in scratch, stored branch by branch: output channel c·m + j is element j·branchStride + c of its pixel. */
 export interface Middle {
@@ -42,8 +43,7 @@ export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">, element?: 
   const filters = isOfBytes
     ? byteFilters(c, of, window.kernel)
     : branchFilters(k, sourceOf(of.stage, 1), window, size);
-  const steps = isOfBytes ? of.stage.epilogue : biasAndSteps(c, of.stage);
-  const store = middleSteps(c, steps, { ...size, ...given({ element }) });
+  const store = middleSteps(c, epilogueSteps(c, of), { ...size, ...given({ element }) });
   return { window, filters, ...size, pixelStride: multiplier * branchStride, ...given({ element }), store };
 }
 
@@ -59,21 +59,26 @@ interface MiddlePosition {
 /** Stores a depthwise result in scratch after the steps that follow it, branch by branch. */
 function middleSteps(
   { k }: Context,
-  steps: readonly Step[],
+  after: { readonly steps: readonly Step[]; readonly bias?: Place },
   of: Pick<Middle, "inputs" | "multiplier" | "branchStride" | "element">,
 ): (sum: Value, at: MiddlePosition) => void {
   const { inputs, multiplier, branchStride, element } = of;
   const scratch: Place = { kind: "scratch", ...given({ element }) };
   const store = (value: Value, to: Int): void => k.store(scratch, address(to), value);
+  const { steps } = after;
+  const ofChannels = (): Steps => withBias(after, elementwiseSteps(k, steps));
+  // A bias of integers is in the order of the channels.
   const inBranches =
     multiplier === 1
-      ? elementwiseSteps(k, steps)
-      : branchSteps(k, steps, { inputs, multiplier, stride: branchStride });
+      ? ofChannels()
+      : after.bias
+        ? undefined
+        : branchSteps(k, steps, { inputs, multiplier, stride: branchStride });
   if (inBranches?.wide)
     return (sum, { pixel, channel, branch, to }) =>
       store(inBranches.apply(sum, { pixel, channel: addInt(channel, branch * branchStride) }), to);
   // Operands of the steps are stored channel by channel, as in the graph: c·m + j.
-  const plain = inBranches && multiplier === 1 ? inBranches : elementwiseSteps(k, steps);
+  const plain = inBranches && multiplier === 1 ? inBranches : ofChannels();
   return (sum, { pixel, channel, branch, to }) =>
     eachLane(k, sum, { pixel, channel }, (value, at, lane) => {
       const output = addInt(mulInt(at.channel, multiplier), branch);

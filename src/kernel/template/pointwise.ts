@@ -13,6 +13,7 @@ import type { Build, Operand } from "../part/operands.js";
 import { roundToFours } from "../part/pack-bytes.js";
 import type { Columns, Runs } from "../part/matmul.js";
 import { columnParts, emitMatmul } from "../part/matmul.js";
+import { joinRows } from "../part/row-pairs.js";
 import { vectors } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
@@ -21,9 +22,9 @@ import { gridProduct, plainRow } from "../part/team.js";
 import { largeBlockSize } from "../part/tile.js";
 import { addedFactors } from "./added.js";
 import type { WordRows } from "../part/words.js";
-import { byteColumns, sumsBytes, wordColumns, wordRows } from "./byte-sum.js";
+import { byteColumns, stepsAfter, sumsBytes, sumsTwoRows, wordColumns, wordRows } from "./byte-sum.js";
 import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+import { epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
 /** The rows and columns of `[m, k] · [k, n]`. */
 interface Pointwise extends Ports {
@@ -49,9 +50,14 @@ function pointwiseOf(c: Context): Pointwise {
     const columns = byteColumns(c, of, { runs: 1, length: depth, columns: channels(y.shape) })(0);
     return { ...ports, depth, columns, epilogue: epilogueOf(c, stage) };
   }
-  const epilogue = biasedEpilogueOf(c, stage);
+  const epilogue = stepsAfter(c, of);
   const added = addedFactors(c, stage, y);
-  const size = { depth, columns: channels(y.shape), ...(x.wide ? { run: depth } : {}) };
+  const size = {
+    depth,
+    columns: channels(y.shape),
+    twoRows: sumsTwoRows(c, of),
+    ...(x.wide ? { run: depth } : {}),
+  };
   const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
   return { ...ports, depth, columns, epilogue, ...given({ added }) };
 }
@@ -70,10 +76,23 @@ export function pointwiseByBlocks(c: Context): Body {
       const first = k.letInt("first", mulInt(int("div", block, parts), size));
       const isRepeated = columns.count / parts >= fewestColumns && size > 1;
       const widened = columns.bytes?.dots === "pairs" && isRepeated && widenRows(k, x, depth, first, size);
+      const pairs = joinRows(k, tile, columns, {
+        place: x.place,
+        start: mulInt(first, x.stride),
+        stride: x.stride,
+        rows: size,
+      });
+      const plain = plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride));
       emitMatmul(k, tile, {
         lines: 1,
         rows: size,
-        runs: widened || plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride)),
+        runs: widened || {
+          ...plain,
+          rows: (run, line, row) => ({
+            ...plain.rows(run, line, row),
+            ...(pairs ? { pairs: pairs(row) } : {}),
+          }),
+        },
         columns,
         ...(parts > 1 ? { part: { index: k.letInt("part", int("rem", block, parts)), count: parts } } : {}),
         finish: (sum, _line, row, column) =>

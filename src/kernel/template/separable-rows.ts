@@ -20,10 +20,11 @@ import type { Steps } from "../part/steps.js";
 import { eachLane, storeResult } from "../part/steps.js";
 import type { SampleRow, Strip } from "../part/strip.js";
 import { fillStrip, makeStrip, splitRow } from "../part/strip.js";
+import { joinRows } from "../part/row-pairs.js";
 import type { Tile } from "../part/tile.js";
-import { byteColumns, scratchElement, sumsBytes } from "./byte-sum.js";
+import { byteColumns, scratchElement, stepsAfter, sumsBytes, sumsTwoRows } from "./byte-sum.js";
 import type { Context, StageOf } from "./context.js";
-import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
+import { portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";
 import { middleOf } from "./middle.js";
 
@@ -33,12 +34,12 @@ export function separableByRows(c: Context): Body {
   const { x, y } = portsOf(c);
   const depthwise = stageOf(c, 0, "depthwise_conv2d");
   const last = stageOf(c, 1, "conv2d");
-  const middle = middleOf(c, depthwise, elementOf(c, last));
+  const middle = middleOf(c, depthwise, scratchElement(c, last));
   const options = {
     fill: depthwise.node.attributes.zero,
     aligned: true,
     limit: tile.scratch,
-    ...given({ element: elementOf(c, depthwise) }),
+    ...given({ element: scratchElement(c, depthwise) }),
   };
   return byRows(c, y, {
     middle,
@@ -54,27 +55,26 @@ export function invertedResidualByRows(c: Context): Body {
   const expand = stageOf(c, 0, "conv2d");
   const depthwise = stageOf(c, 1, "depthwise_conv2d");
   const last = stageOf(c, 2, "conv2d");
-  const middle = middleOf(c, depthwise, elementOf(c, last));
+  const middle = middleOf(c, depthwise, scratchElement(c, last));
   const { inputs } = middle;
   const [depth, isOfBytes] = [channels(x.shape), sumsBytes(c, expand)];
   const columns = isOfBytes
     ? byteColumns(c, expand, { runs: 1, length: depth, columns: inputs })(0)
-    : weightColumns(c, sourceOf(expand.stage, 1), { depth, columns: inputs })(0);
-  const between = isOfBytes ? epilogueOf(c, expand.stage) : biasedEpilogueOf(c, expand.stage);
-  const border = { fill: depthwise.node.attributes.zero, ...given({ element: elementOf(c, depthwise) }) };
+    : weightColumns(c, sourceOf(expand.stage, 1), {
+        depth,
+        columns: inputs,
+        twoRows: sumsTwoRows(c, expand),
+      })(0);
+  const between = stepsAfter(c, expand);
+  const border = {
+    fill: depthwise.node.attributes.zero,
+    ...given({ element: scratchElement(c, depthwise) }),
+  };
   return byRows(c, y, {
     middle,
     ...lastProduct(c, last, middle, y),
     stripOf: (rows, first) => expandedStrip(k, tile, x, { middle, rows, first, between, columns, ...border }),
   });
-}
-
-/** The type of a stage's operand in scratch: that of bytes, if it sums them. */
-function elementOf(
-  c: Context,
-  of: StageOf<"conv2d"> | StageOf<"depthwise_conv2d">,
-): "i8" | "u8" | "i16" | undefined {
-  return sumsBytes(c, of) ? scratchElement(c, of) : undefined;
 }
 
 /** The product after the depthwise convolution. */
@@ -87,11 +87,17 @@ function lastProduct(
   const columns = channels(y.shape);
   if (sumsBytes(c, of)) {
     const size = { runs: multiplier, length: inputs, columns, branches: multiplier };
-    return { columns: byteColumns(c, of, size)(0), epilogue: epilogueOf(c, of.stage) };
+    return { columns: byteColumns(c, of, size)(0), epilogue: stepsAfter(c, of) };
   }
-  const size = { depth: inputs * multiplier, columns, branches: multiplier, run: inputs };
+  const size = {
+    depth: inputs * multiplier,
+    columns,
+    branches: multiplier,
+    run: inputs,
+    twoRows: sumsTwoRows(c, of),
+  };
   const weights = weightColumns(c, sourceOf(of.stage, 1), size);
-  return { columns: weights(0), epilogue: biasedEpilogueOf(c, of.stage) };
+  return { columns: weights(0), epilogue: stepsAfter(c, of) };
 }
 
 function byRows(
@@ -139,6 +145,12 @@ function byRows(
               store(sum, { ...at, column: addInt(at.column, column) }, branch);
           }
         });
+      const pairs = joinRows(k, tile, columns, {
+        place: scratch,
+        start: base,
+        stride: pixelStride,
+        rows: rows * width,
+      });
       const runs = {
         ...plainRuns({ place: scratch, stride: pixelStride }, inputs, () => 0),
         counts: multiplier > 1 ? [multiplier] : [],
@@ -146,6 +158,7 @@ function byRows(
           place: scratch,
           start: addInt(mulInt(row, pixelStride), mulInt(branch, branchStride), base),
           rowStride: pixelStride,
+          ...(pairs ? { pairs: pairs(row, mulInt(branch, branchStride)) } : {}),
         }),
       };
       emitMatmul(k, tile, {

@@ -7,6 +7,7 @@ import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import type { KernelProgram, Launch, PackedWeight, Port } from "#kernel/ir/ir.js";
 import { weightWords } from "#kernel/ir/memory.js";
+import { arraysOf } from "../../kernel/arrays.js";
 
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -69,14 +70,6 @@ export async function runWasm(
   for (const launch of program.launches) play(launch);
   return new Map(program.outputs.map((port) => [port.name, Float32Array.from(placeOf(port))]));
 }
-
-const arraysOf = {
-  f32: Float32Array,
-  i8: Int8Array,
-  u8: Uint8Array,
-  i16: Int16Array,
-  i32: Int32Array,
-} as const;
 
 type Run = (...of: number[]) => void;
 
