@@ -95,6 +95,25 @@ export const log1p = (x: Scalar): Scalar => {
   return select("eq", u, 1, x, mul(unary("log", u), div(x, sub(u, 1))));
 };
 
+const transcendental: ReadonlySet<string> = new Set(["exp", "log", "tanh", "erf", "sin", "cos", "pow"]);
+
+/** Whether an expression has a function that no few additions and multiplications compute. */
+export function isTranscendental(scalar: Scalar): boolean {
+  switch (scalar.kind) {
+    case "operand":
+    case "number":
+      return false;
+    case "unary":
+      return transcendental.has(scalar.fn) || isTranscendental(scalar.x);
+    case "binary":
+      return transcendental.has(scalar.fn) || isTranscendental(scalar.a) || isTranscendental(scalar.b);
+    case "select":
+      return [scalar.a, scalar.b, scalar.then, scalar.otherwise].some(isTranscendental);
+    default:
+      return scalar satisfies never;
+  }
+}
+
 function lift(x: Operand): Scalar {
   return typeof x === "number" ? { kind: "number", value: x } : x;
 }

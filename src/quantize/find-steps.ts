@@ -12,7 +12,7 @@ import { addValues, createHistogram } from "./histogram.js";
 import type { ObserveOptions } from "./observe.js";
 import { channelMeans, observe } from "./observe.js";
 import type { Product } from "./plan.js";
-import { cutAfter, planIntegers, planKnown, sourcesOf } from "./plan.js";
+import { cutAfter, highestOf, planIntegers, planKnown, sourcesOf } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { roundWeights } from "./round-weights.js";
 import type { RangeMethod } from "./steps.js";
@@ -70,10 +70,11 @@ export function createStepFinder(
   const { graph } = module;
   const histograms = new Map(statistics.histograms);
   const unbounded = histogramsThat(histograms, ({ isFinite }) => !isFinite);
-  const steps = memoise((ids: readonly NodeId[]) =>
+  const steps = memoise((ids: readonly NodeId[], most: number) =>
     stepFor(
       ids.flatMap((id) => histograms.get(id) ?? []),
       method,
+      most,
     ),
   );
   const rounded = memoise((id: NodeId, scale: number) => roundLayer(module, id, scale));
@@ -81,7 +82,9 @@ export function createStepFinder(
     layers: planIntegers(graph, { values: unbounded }).layers,
     find(left) {
       const plan = planKnown(graph, { layers: left, values: unbounded }, (id) => histograms.has(id));
-      const own = new Map([...sourcesOf(graph, plan)].map(([group, ids]) => [group, steps(ids)]));
+      const own = new Map(
+        [...sourcesOf(graph, plan)].map(([group, ids]) => [group, steps(ids, highestOf(plan, group))]),
+      );
       const scaleOf = ({ inputs: [x = -1] }: Product): number =>
         own.get(plan.groups.get(x) ?? -1)?.scale ?? bug("a layer whose input has no step");
       const layers = new Map(plan.layers.map((layer) => [layer.id, rounded(layer.id, scaleOf(layer))]));

@@ -5,6 +5,8 @@ import { nodeOf, operands } from "#ir/graph.js";
 import { outputIds, topological, users } from "#ir/node-order.js";
 import { elements, isInteger, sameShape } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
+import { isTranscendental, operand } from "#ops/scalar.js";
+import { highest, highestByte } from "./steps.js";
 
 /** An op that multiplies values by constant weights. */
 export type Product = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d"> | NodeOf<"dense">;
@@ -16,6 +18,8 @@ export interface IntegerPlan {
   readonly groups: ReadonlyMap<NodeId, NodeId>;
   /** Values that stay in registers, since the op that reads them belongs to the same kernel. They are never integers. */
   readonly carried: ReadonlySet<NodeId>;
+  /** Values of layers that are integers of eight bits only because the function that reads them is a table then (`docs/integers.md`). */
+  readonly rounded: ReadonlySet<NodeId>;
 }
 
 /** The most terms of a sum: with more, products of 127 · 127 could leave 32 bits, together with a bias. */
@@ -77,8 +81,9 @@ export function planIntegers(graph: Graph, { layers: left, values: given }: Kept
     !left?.has(node.id) &&
     !values.has(node.inputs[0] ?? -1);
   const layers = order.filter(fits);
-  const wanted = wantedValues(graph, new Set(layers.map(({ id }) => id)), values);
-  const carried = carriedValues(graph, wanted);
+  const products = new Set(layers.map(({ id }) => id));
+  const wanted = wantedValues(graph, products, values);
+  const { carried, rounded } = withoutFunctions(graph, carriedValues(graph, wanted), wanted, products);
   const groups = new Map<NodeId, NodeId>();
   for (const node of order) if (wanted.has(node.id) && !carried.has(node.id)) groups.set(node.id, node.id);
   // A chain of moves has one group, named by the first of its values.
@@ -95,7 +100,7 @@ export function planIntegers(graph: Graph, { layers: left, values: given }: Kept
           groups.set(Math.max(a, b), Math.min(a, b));
         }
   for (const id of groups.keys()) groups.set(id, rootOf(id));
-  return { layers, groups, carried };
+  return { layers, groups, carried, rounded };
 }
 
 /** Whether a node only moves values, so that its integers have the step of its operand. */
@@ -185,6 +190,33 @@ function carriedValues(graph: Graph, wanted: ReadonlySet<NodeId>): ReadonlySet<N
     if (ofLayer.has(best.id)) ofLayer.add(node.id);
   }
   return carried;
+}
+
+/** The greatest integer of a stored value. */
+export function highestOf({ rounded }: IntegerPlan, id: NodeId): number {
+  return rounded.has(id) ? highestByte : highest;
+}
+
+/** The carried values but those of a layer that a function such as `silu` reads whose result is stored: these are rounded before it. */
+function withoutFunctions(
+  graph: Graph,
+  all: ReadonlySet<NodeId>,
+  wanted: ReadonlySet<NodeId>,
+  layers: ReadonlySet<NodeId>,
+): Pick<IntegerPlan, "carried" | "rounded"> {
+  const isRounded = (id: NodeId): boolean => {
+    const [user] = users(graph).get(id) ?? [];
+    const isStored = user !== undefined && wanted.has(user) && !all.has(user);
+    return layers.has(id) && isStored && isFunction(nodeOf(graph, user));
+  };
+  const rounded = new Set([...all].filter(isRounded));
+  return { carried: new Set([...all].filter((id) => !rounded.has(id))), rounded };
+}
+
+/** Whether a node is a function of one value that takes many operations: an exponential, a logarithm and the like. */
+function isFunction({ op, inputs, attributes }: Node): boolean {
+  const scalar = opOf(op).scalar?.([operand(0)], attributes as Readonly<Record<string, never>>);
+  return inputs.length === 1 && scalar !== undefined && isTranscendental(scalar);
 }
 
 /** The values of each group that are computed and not only moved, by the group. */

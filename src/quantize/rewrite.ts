@@ -8,7 +8,7 @@ import { elements, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { createIntegerBuilder, keep } from "./graph-builder.js";
 import type { IntegerPlan, Product } from "./plan.js";
-import { cutOf, isMove, takesPlaces } from "./plan.js";
+import { cutOf, highestOf, isMove, takesPlaces } from "./plan.js";
 import type { RoundedWeights } from "./round-weights.js";
 import type { Step } from "./steps.js";
 import { highest, integerOf } from "./steps.js";
@@ -225,7 +225,7 @@ function proportional(graph: Graph, node: Node): readonly number[] {
 
 /** A node without the activations at its end that only cut off, and the bounds of integers that do the same. */
 function withoutCuts(graph: Graph, plan: IntegerPlan, node: Node, step: Step) {
-  let [low, high] = [0, highest];
+  let [low, high] = [0, highestOf(plan, node.id)];
   let inner = node;
   const within = (value: number): number => Math.min(Math.max(value, low), high);
   for (let cut = cutOf(inner); cut && (inner === node || plan.carried.has(inner.id)); cut = cutOf(inner)) {

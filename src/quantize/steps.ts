@@ -1,4 +1,4 @@
-// How integers of seven bits stand for the values of a tensor: the step between two of them, and the zero point.
+// How integers of seven or eight bits stand for the values of a tensor: the step between two of them, and the zero point.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import { roundHalfEven } from "#runtime/round.js";
@@ -11,11 +11,14 @@ import { filledBins } from "./histogram.js";
  */
 export const highest = 127;
 
+/** The greatest integer of values that no sum reads: these have all bits of a byte. */
+export const highestByte = 255;
+
 /** An integer q stands for scale · (q − zero). */
 export interface Step {
   /** f32. */
   readonly scale: number;
-  /** 0 to 127, so that 0 is exact. */
+  /** 0 to the greatest integer, so that 0 is exact. */
   readonly zero: number;
 }
 
@@ -27,21 +30,21 @@ export function integerOf(value: number, { scale, zero }: Step): number {
 /** How ranges are found: from the extremes of the values, or with the least squared error. */
 export type RangeMethod = "extremes" | "squares";
 
-/** The step for the values of several histograms together. */
-export function stepFor(histograms: readonly Histogram[], method: RangeMethod): Step {
+/** The step for the values of several histograms together, as integers from 0 to `most`. */
+export function stepFor(histograms: readonly Histogram[], method: RangeMethod, most = highest): Step {
   const low = Math.min(0, least(histograms.map((one) => one.least)));
   const high = Math.max(0, greatest(histograms.map((one) => one.greatest)));
   // Values that are all zero have no range, and need none.
   if (low === high) return { scale: 1, zero: 0 };
-  const whole = stepBetween(low, high);
-  return method === "extremes" ? whole : leastSquares(histograms, low, high, whole);
+  const whole = stepBetween(low, high, most);
+  return method === "extremes" ? whole : leastSquares(histograms, { low, high, most }, whole);
 }
 
 /** The step for a range around zero. The zero point is a whole number, so one end of the range may move by up to half a step. */
-export function stepBetween(low: number, high: number): Step {
-  const zero = Math.round((-low / (high - low)) * highest) + 0;
+export function stepBetween(low: number, high: number, most = highest): Step {
+  const zero = Math.round((-low / (high - low)) * most) + 0;
   const below = zero === 0 ? 0 : -low / zero;
-  const above = zero === highest ? 0 : high / (highest - zero);
+  const above = zero === most ? 0 : high / (most - zero);
   // f32 holds it with all its bits.
   return { scale: Math.fround(Math.max(below, above, 2 ** -100)), zero };
 }
@@ -50,14 +53,18 @@ export function stepBetween(low: number, high: number): Step {
 const shares = Array.from({ length: 24 }, (_, at) => 1 - at / 32);
 
 /** The step with the least sum of squared differences, by a search over both ends, and a finer one around the best. */
-function leastSquares(histograms: readonly Histogram[], low: number, high: number, whole: Step): Step {
+function leastSquares(
+  histograms: readonly Histogram[],
+  { low, high, most }: { readonly low: number; readonly high: number; readonly most: number },
+  whole: Step,
+): Step {
   const all = histograms.map((one) => filledBins(one));
   const errorOf = ({ scale, zero }: Step): number => {
     let sum = 0;
     for (const { values, counts } of all)
       for (let at = 0; at < values.length; at += 1) {
         const value = values[at] as number;
-        const integer = Math.min(Math.max(Math.round(value / scale) + zero, 0), highest);
+        const integer = Math.min(Math.max(Math.round(value / scale) + zero, 0), most);
         const error = value - scale * (integer - zero);
         sum += error * error * (counts[at] as number);
       }
@@ -65,7 +72,7 @@ function leastSquares(histograms: readonly Histogram[], low: number, high: numbe
   };
   let best = { step: whole, error: errorOf(whole), below: 1, above: 1 };
   const tryOut = (below: number, above: number): void => {
-    const step = stepBetween(low * below, high * above);
+    const step = stepBetween(low * below, high * above, most);
     const error = errorOf(step);
     if (error < best.error) best = { step, error, below, above };
   };

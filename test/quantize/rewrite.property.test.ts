@@ -22,11 +22,11 @@ import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { collectStatistics, createStepFinder } from "#quantize/find-steps.js";
-import { isMove } from "#quantize/plan.js";
+import { highestOf, isMove } from "#quantize/plan.js";
 import type { Quantization } from "#quantize/rewrite.js";
 import { withIntegers } from "#quantize/rewrite.js";
 import type { Step } from "#quantize/steps.js";
-import { highest, integerOf } from "#quantize/steps.js";
+import { integerOf } from "#quantize/steps.js";
 import { randomModule } from "../random-graph.js";
 import { scaled } from "../scale.js";
 
@@ -62,9 +62,9 @@ function compare(
   const isSource = (id: NodeId): boolean => ["input", "constant"].includes(nodeOf(graph, id).op);
   const byId = new Map(plan.layers.map((layer) => [layer.id, layer]));
 
-  const integers = ({ shape, data }: Tensor, step: Step): Tensor => ({
+  const integers = ({ shape, data }: Tensor, step: Step, id: NodeId): Tensor => ({
     shape,
-    data: data.map((x) => Math.min(Math.max(integerOf(x, step), 0), highest)),
+    data: data.map((x) => Math.min(Math.max(integerOf(x, step), 0), highestOf(plan, id))),
   });
   const real = ({ shape, data }: Tensor, step: Step): Tensor => ({
     shape,
@@ -80,7 +80,7 @@ function compare(
     if (!isSource(id)) return real(value, step);
     const isInteger = stepOf(reader.id) !== undefined || plan.carried.has(reader.id) || byId.has(reader.id);
     const isRead = isInteger && (node.op === "input" || isMove(reader));
-    return isRead ? real(integers(value, step), step) : value;
+    return isRead ? real(integers(value, step, id), step) : value;
   };
   /** What the op of a node gives on the values before it; of a layer, with its weights and bias as rounded. */
   const compute = (id: NodeId): Tensor => {
@@ -108,7 +108,7 @@ function compare(
     if (isSource(node.id) || plan.carried.has(node.id)) continue;
     if (!found.has(node.id)) continue;
     if (!step) continue;
-    const wanted = integers(compute(node.id), step).data;
+    const wanted = integers(compute(node.id), step, node.id).data;
     const own = found.get(node.id)!.data;
     for (const [at, integer] of wanted.entries()) {
       all += 1;
