@@ -60,7 +60,9 @@ ${
   gpu
     ? "  /** Arrays or buffers that results are written into; what is missing is allocated. */\n  readonly into?: { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer };\n"
     : "  /** Arrays that results are written into; what is missing is allocated. */\n  readonly into?: Partial<Outputs>;\n  /** Adds the milliseconds of launch i to element i. */\n  readonly times?: Float64Array;\n"
-}}
+}  /** Ends the run, which rejects with the signal's reason${gpu ? "" : wasm ? ": before it begins, and with threads between kernels" : ", before it begins"}. */
+  readonly signal?: AbortSignal;
+}
 
 /** One launch of a kernel; multiply-accumulates are those of one sample. */
 export interface Launch {
@@ -109,10 +111,10 @@ const gpuLoadTypes = `  /** A GPUDevice to run on; it stays yours. Default: one 
 
 const gpuRunTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer } = Record<never, never>>(
     inputs: Inputs,
-    options?: { readonly into?: I },
+    options?: { readonly into?: I; readonly signal?: AbortSignal },
   ): Promise<{ readonly [K in keyof Outputs]: I extends { readonly [P in K]: infer T } ? T : Float32Array }>;
   /** Runs all kernels once, so that the first \`run\` finds them compiled. */
-  warmup(): Promise<void>;
+  warmup(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** The GPUDevice that it runs on. */
   readonly device: object;
   /** How weights and tensors inside the net are stored: f16 if it was compiled for that and the device has shader-f16. */
@@ -123,6 +125,8 @@ const gpuRunTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Ar
 
 const threadLoadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A page needs the headers COOP and COEP for more than one. */
   readonly threads?: number;
+  /** Whether \`run\` leaves the calling thread free with one thread too. Default: false. */
+  readonly worker?: boolean;
   /** Default: relaxed SIMD where the engine has it; results differ in the last bits. */
   readonly simd?: "simd" | "relaxed";
 `;

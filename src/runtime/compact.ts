@@ -3,7 +3,7 @@
 
 import type { Source } from "./source.js";
 import type { Model, Stored, StoredCodes } from "./types.js";
-import type { Room } from "./weights.js";
+import type { MakeRooms, Room } from "./weights.js";
 import { readWeights } from "./weights.js";
 
 type Weighted = Pick<Model, "name" | "weights">;
@@ -11,19 +11,19 @@ type Weighted = Pick<Model, "name" | "weights">;
 /** In place of `findWeights`: the weights as f32. */
 export async function findCompact(model: Weighted, source: Source): Promise<Float32Array> {
   const weights = new Float32Array(model.weights.elements);
-  await readCompact(model, source, [{ bytes: new Uint8Array(weights.buffer) }]);
+  await readCompact(model, source, () => [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
 }
 
 /** In place of `readWeights`. */
-export async function readCompact(model: Weighted, source: Source, rooms: readonly Room[]): Promise<void> {
+export async function readCompact(model: Weighted, source: Source, makeRooms: MakeRooms): Promise<void> {
   const { bytes = 0, stored = [] } = model.weights;
   // In units of f32, as the file is read.
   const inFile = { name: model.name, weights: { ...model.weights, elements: bytes / 4 } };
-  await readWeights(inFile, source, piecesOf(bytes, sectionsOf(stored, rooms)));
+  await readWeights(inFile, source, async () => piecesOf(bytes, sectionsOf(stored, await makeRooms())));
 }
 
-/** A part of the file: its bytes, and what becomes of them. All parts are multiples of 4 bytes long. */
+/** A part of the file: its bytes, and what becomes of them. Those with codes of 16 bits begin at even places. */
 interface Section {
   readonly bytes: number;
   /** Takes some of the bytes, which come in order; `at` is where in the section they begin. */
@@ -62,20 +62,29 @@ function piecesOf(bytes: number, sections: Iterator<Section, undefined>): Room[]
   return rooms;
 }
 
-/** The sections of a file, and where rooms for its weights as f32 are full, empty sections. */
+/** The sections of a file, and where rooms for its weights as f32 are full, empty sections. A weight may lie in several rooms. */
 function* sectionsOf(stored: readonly Stored[], rooms: readonly Room[]): Generator<Section, undefined> {
   let next = 0;
   let left = 0;
+  let put = (values: Uint8Array): Section => ({
+    bytes: values.length,
+    put: (part, at) => values.set(part, at),
+  });
+  const plain = put;
   for (const { bytes, then } of rooms) {
     for (let done = 0; done < bytes.length;) {
       const row = stored[next] ?? [0];
-      if (left === 0) left = row[0] * 4;
+      if (left === 0) {
+        left = row[0] * 4;
+        put = isCoded(row) ? yield* widening(row) : plain;
+      }
       const values = bytes.subarray(done, done + left);
+      yield put(values);
       done += values.length;
       left -= values.length;
-      if (left === 0) next++;
-      if (isCoded(row)) yield* codeSections(row, values);
-      else yield { bytes: values.length, put: (part, at) => values.set(part, at) };
+      if (left > 0) continue;
+      next++;
+      if (isCoded(row)) yield { bytes: (-row[0] * codeArrays[row[1]].BYTES_PER_ELEMENT) & 3 };
     }
     yield { bytes: 0, then };
   }
@@ -87,12 +96,11 @@ function isCoded(row: Stored): row is StoredCodes {
 
 const codeArrays = { int8: Int8Array, uint8: Uint8Array, uint16: Uint16Array, float16: Uint16Array };
 
-/** The factors of a weight, if it has any, and its codes. */
-function* codeSections(
-  [elements, type, scale, min, factorBytes, ...stretches]: StoredCodes,
-  room: Uint8Array,
-): Generator<Section> {
-  const values = new Float32Array(room.buffer, room.byteOffset, elements);
+/** Reads the factors of a weight, if it has any, and returns the section of the codes of its next values. */
+function* widening([, type, scale, min, factorBytes, ...stretches]: StoredCodes): Generator<
+  Section,
+  (values: Uint8Array) => Section
+> {
   let count = 0;
   for (let at = 0; at < stretches.length; at += 3) count += (stretches[at] ?? 0) * (stretches[at + 2] ?? 0);
   const factors = factorBytes === 4 ? new Float32Array(count) : new Float64Array(factorBytes && count);
@@ -101,15 +109,18 @@ function* codeSections(
   const widen = createWidening(type, scale, min, factors, stretches);
   const Codes = codeArrays[type];
   const size = Codes.BYTES_PER_ELEMENT;
-  yield {
-    bytes: Math.ceil((elements * size) / 4) * 4,
-    put(part, at) {
-      const end = Math.min(elements, (at + part.length) / size);
-      for (let from = at / size; from < end; from += fewCodes) {
-        const few = values.subarray(from, Math.min(from + fewCodes, end));
-        widen(new Codes(part.buffer as ArrayBuffer, part.byteOffset + from * size - at, few.length), few);
-      }
-    },
+  return ({ buffer, byteOffset, length }) => {
+    const values = new Float32Array(buffer, byteOffset, length / 4);
+    return {
+      bytes: values.length * size,
+      put(part, at) {
+        const end = (at + part.length) / size;
+        for (let from = at / size; from < end; from += fewCodes) {
+          const few = values.subarray(from, Math.min(from + fewCodes, end));
+          widen(new Codes(part.buffer as ArrayBuffer, part.byteOffset + from * size - at, few.length), few);
+        }
+      },
+    };
   };
 }
 

@@ -1,7 +1,7 @@
 // The machine of the JavaScript target: kernels are functions over typed arrays.
 
 import { createNet } from "./net.js";
-import { expectObject } from "./ports.js";
+import { makeNet } from "./options.js";
 import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
 import type { Staged } from "./weights.js";
 import { findWeights, readWeights, residentElements, roomsOf } from "./weights.js";
@@ -34,9 +34,12 @@ export interface JsModule {
 }
 
 /** Reads the weights, allocates the arena, and returns the net. */
-export async function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
+export function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
+  return makeNet(module.model, options, () => makeJsNet(module, options));
+}
+
+async function makeJsNet(module: JsModule, options: LoadOptions): Promise<Net> {
   const { model } = module;
-  expectObject(model, "load takes an object with options", options);
   const arena = new Float32Array(model.arena);
   const prepared = new Float32Array(model.prepared);
   const scratch = new Float32Array(model.scratch);
@@ -84,15 +87,16 @@ async function prepareWeights(
   const resident = new Float32Array(residentElements(model, staged));
   const stage = new Float32Array(staged.reduce((most, [elements]) => Math.max(most, elements), 0));
   const first = setup.length - staged.reduce((sum, [, launches]) => sum + launches, 0);
-  const rooms = roomsOf(
-    staged,
-    setup.length,
-    new Uint8Array(resident.buffer),
-    (elements) => new Uint8Array(stage.buffer, 0, elements * 4),
-    async (from, to) => {
-      for (const launch of setup.slice(from, to)) call(from < first ? resident : stage, launch);
-    },
-  );
-  await readWeights(model, source, rooms);
+  const makeRooms = () =>
+    roomsOf(
+      staged,
+      setup.length,
+      new Uint8Array(resident.buffer),
+      (elements) => new Uint8Array(stage.buffer, 0, elements * 4),
+      async (from, to) => {
+        for (const launch of setup.slice(from, to)) call(from < first ? resident : stage, launch);
+      },
+    );
+  await readWeights(model, source, makeRooms);
   return resident;
 }

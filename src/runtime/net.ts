@@ -1,15 +1,7 @@
 // The net that a module's user holds: checks inputs, loops over samples, copies results.
 
-import {
-  arrays,
-  checkRunOptions,
-  countSamples,
-  ownValue,
-  prepareOutputs,
-  sampleOf,
-  shapesOf,
-  sizeOf,
-} from "./ports.js";
+import { arrays, countSamples, ownValue, prepareOutputs, sampleOf, shapesOf, sizeOf } from "./ports.js";
+import { checkRunOptions } from "./options.js";
 import type { Machine, Model, Net, Port, RunOptions, Tensors } from "./types.js";
 
 const arraysOf = { f32: Float32Array, i8: Int8Array, u8: Uint8Array, i16: Int16Array, i32: Int32Array };
@@ -51,6 +43,7 @@ export function createNet(model: Model, machine: Machine): Net {
         const values = ownValue(inputs, port.name);
         if (values) placeOf(arena, port).set(sampleOf(values, port, sample, samples));
       }
+      options.signal?.throwIfAborted();
       yield current;
       for (const [port, values] of outputs) {
         values.set(placeOf(arena, port), port.once ? 0 : sample * sizeOf(port));
@@ -74,7 +67,7 @@ export function createNet(model: Model, machine: Machine): Net {
     for (;;) {
       const { done, value } = samples.next();
       if (done) return value;
-      await value.stepAway?.(options.times);
+      await value.stepAway?.(options);
     }
   }
 

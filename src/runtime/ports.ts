@@ -181,17 +181,6 @@ export function expectObject(model: Pick<Ported, "name">, wanted: string, value:
     throw new TypeError(`${model.name}: ${wanted}, not ${describe(value)}`);
 }
 
-/** Checks the options of a run: `into`, and `times` where the target has it. */
-export function checkRunOptions(model: Pick<Ported, "name">, options: unknown): void {
-  expectObject(model, "run takes an object with options", options);
-  const { into = {}, times = noTimes } = options as { readonly into?: unknown; readonly times?: unknown };
-  expectObject(model, "`into` must be an object with arrays by output", into);
-  if (describe(times) !== "Float64Array")
-    throw new TypeError(`${model.name}: \`times\` must be a Float64Array, not ${describe(times)}`);
-}
-
-const noTimes = new Float64Array(0);
-
 /** A net may name a tensor `__proto__` or `constructor`. */
 export function ownValue<T>(tensors: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(tensors, name) ? tensors[name] : undefined;
@@ -214,6 +203,6 @@ function listNames(ports: readonly Port[]): string {
   return ports.map((port) => `"${port.name}"`).join(", ");
 }
 
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   return value === null ? "null" : Object.prototype.toString.call(value).slice(8, -1);
 }

@@ -113,6 +113,8 @@ export interface RunOptions {
   readonly into?: Tensors;
   /** The milliseconds of each launch are added to its element. */
   readonly times?: Float64Array;
+  /** Ends the run, which rejects with the signal's reason: before it begins, and on other threads between launches. */
+  readonly signal?: AbortSignal;
 }
 
 /** One launch of a kernel, for profiles. */
@@ -134,8 +136,8 @@ export interface Machine {
   prepare?(): void;
   /** Runs all launches; adds their milliseconds to `times`, if given. */
   step(times: Float64Array | undefined): void;
-  /** The same on other threads, so that the calling thread stays free. */
-  stepAway?(times: Float64Array | undefined): Promise<void>;
+  /** The same on other threads, so that the calling thread stays free; it rejects if the signal ends it between launches. */
+  stepAway?(options: RunOptions): Promise<void>;
   /** Ends those threads. */
   dispose?(): void;
 }

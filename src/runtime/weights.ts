@@ -18,7 +18,7 @@ export async function findWeights(model: Weighted, source: Source): Promise<Floa
     return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
   }
   const weights = new Float32Array(model.weights.elements);
-  await readWeights(model, source, [{ bytes: new Uint8Array(weights.buffer) }]);
+  await readWeights(model, source, () => [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
 }
 
@@ -69,14 +69,17 @@ export function roomsOf(
   ];
 }
 
+/** Makes the rooms of a read, which may have to wait for what they are in. */
+export type MakeRooms = () => readonly Room[] | Promise<readonly Room[]>;
+
 /** Reads the packed weights into rooms, in order, and checks their size and hash. */
-export async function readWeights(model: Weighted, source: Source, rooms: readonly Room[]): Promise<void> {
+export async function readWeights(model: Weighted, source: Source, makeRooms: MakeRooms): Promise<void> {
   const isGiven = source.options.weights !== undefined;
   if (!isGiven && source.embedded === undefined && model.weights.elements === 0) return;
   const origin = await openSource(model, source);
   try {
     if (isGiven || source.embedded === undefined) await readHead(model, origin);
-    await fillRooms(model, origin, rooms, source.options.onProgress);
+    await fillRooms(model, origin, await makeRooms(), source.options.onProgress);
   } finally {
     await origin.close?.();
   }

@@ -110,8 +110,20 @@ test("rooms that take turns in one place, the first of them with several weights
   serve(file, 11);
   // The f32 weights between those with codes belong to different rooms.
   const rooms = [room(0), room(4 + 72 + 8 + 4), room(4), room(100), room(12)];
-  await readCompact(model, at(), rooms);
+  await readCompact(model, at(), () => rooms);
   expect(bits(Float32Array.from(seen))).toEqual(bits(expected));
+});
+
+test.each([1, 2, 3, 5, 7, 16, 33, 64])("weights in several rooms, of %i elements each", async (size) => {
+  serve(file, 1000);
+  const { elements } = model.weights;
+  const found = new Float32Array(elements);
+  const rooms = Array.from({ length: Math.ceil(elements / size) }, (_, at): Room => {
+    const part = found.subarray(at * size, (at + 1) * size);
+    return { bytes: new Uint8Array(found.buffer, part.byteOffset, part.byteLength) };
+  });
+  await readCompact(model, at(), () => rooms);
+  expect(bits(found)).toEqual(bits(expected));
 });
 
 describe("refused", () => {

@@ -35,7 +35,7 @@ test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", asyn
   for (const memory of [new ArrayBuffer(48), new SharedArrayBuffer(48)]) {
     serve(Uint8Array.from([...file, 9, 9]), size);
     const room = new Uint8Array(memory, 8, 32);
-    await readWeights(model, besideModule, [{ bytes: room }]);
+    await readWeights(model, besideModule, () => [{ bytes: room }]);
     expect([...room]).toEqual([...data]);
     expect([...new Uint8Array(memory, 0, 8), ...new Uint8Array(memory, 40)].every((byte) => byte === 0)).toBe(
       true,
@@ -59,7 +59,7 @@ test("a file that takes several reads, into rooms of any size", async () => {
     await readWeights(
       { ...model, weights: info },
       { file: () => pathToFileURL(join(folder, "large")), options: {} },
-      rooms.map((room) => ({ bytes: room })),
+      () => rooms.map((room) => ({ bytes: room })),
     );
     expect(Buffer.compare(new Uint8Array(memory), bytes)).toBe(0);
   }
@@ -73,13 +73,13 @@ test.each([
 ])("a response that ends after %i bytes is refused", async (length, message) => {
   serve(file.slice(0, length), 5);
   const room = new Uint8Array(32);
-  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(message);
+  await expect(readWeights(model, besideModule, () => [{ bytes: room }])).rejects.toThrow(message);
 });
 
 test("a connection that breaks says which file and why", async () => {
   serveReads(async () => Promise.reject(new Error("reset by peer")));
   const room = new Uint8Array(32);
-  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(
+  await expect(readWeights(model, besideModule, () => [{ bytes: room }])).rejects.toThrow(
     "small: cannot read the weights https://x/small.packed.safetensors: reset by peer",
   );
 });
@@ -89,7 +89,9 @@ test("a header of a gigabyte is refused at once", async () => {
   new DataView(bytes.buffer).setUint32(0, 2 ** 30, true);
   serve(bytes, 10);
   const room = new Uint8Array(32);
-  await expect(readWeights(model, besideModule, [{ bytes: room }])).rejects.toThrow(/its header is too long/);
+  await expect(readWeights(model, besideModule, () => [{ bytes: room }])).rejects.toThrow(
+    /its header is too long/,
+  );
 });
 
 test.each(["a response", "given bytes", "base64"])(
@@ -115,7 +117,7 @@ test.each(["a response", "given bytes", "base64"])(
         options: from === "given bytes" ? { weights: file } : {},
         ...(from === "base64" ? { embedded } : {}),
       },
-      rooms,
+      () => rooms,
     );
     expect(seen).toEqual([...data]);
   },

@@ -25,7 +25,10 @@ export interface Crew {
   readonly stride: number;
   /** Whether to fill scratch with NaN before each launch. */
   readonly poison: boolean;
-  /** Shared words for synchronization, 16 (a cache line) for each of four, and for each thread. */
+  /**
+   * Shared words for synchronization, 16 (a cache line) for each of five, and for each thread. The first ends a run: not 0 if its caller
+   * does not want it any more. A crew of one has no others.
+   */
   readonly words: Int32Array;
 }
 
@@ -54,7 +57,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
   const kernels = steps.map(({ kernel }) => exports[kernel] as WasmKernel);
   const scratch = new Float32Array(memory.buffer, crew.scratch, (crew.stride * threads) / 4);
 
-  const [job, current, atWork, failed, next] = [0, 16, 32, 48, 64] as const;
+  const [stop, job, current, atWork, failed, next] = [0, 16, 32, 48, 64, 80] as const;
   // Polling takes 7 ns, and waking a sleeping thread about 50 µs.
   const spins = 20_000;
   const patience = 60_000;
@@ -130,7 +133,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
 
   return {
     lead(from, to, times) {
-      for (let index = from; index < to; index++) {
+      for (let index = from; index < to && Atomics.load(words, stop) === 0; index++) {
         if (crew.poison) scratch.fill(Number.NaN);
         const start = times ? performance.now() : 0;
         if (steps[index]?.isDivided) playTogether(index);

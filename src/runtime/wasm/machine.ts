@@ -3,8 +3,8 @@
 import type { Launch } from "./crew.js";
 import { createPlayer } from "./crew.js";
 import { createNet } from "../net.js";
-import { expectObject } from "../ports.js";
-import type { LoadOptions, Model, Net } from "../types.js";
+import { makeNet } from "../options.js";
+import type { LoadOptions, Model, Net, RunOptions } from "../types.js";
 import type { Staged } from "../weights.js";
 import { readWeights, roomsOf } from "../weights.js";
 import { binaryOf } from "./binary.js";
@@ -46,9 +46,12 @@ export interface WasmModule {
 const leastWork = { launch: 400, net: 8000, kernel: 1000 };
 
 /** Reads the weights, compiles the kernels, starts the threads, and returns the net. */
-export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
+export function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
+  return makeNet(module.model, options, () => makeWasmNet(module, options));
+}
+
+async function makeWasmNet(module: WasmModule, options: LoadOptions): Promise<Net> {
   const { model, layout, setup } = module;
-  expectObject(model, "load takes an object with options", options);
   const bytes = await binaryOf(model.name, module.binaries, binaryFor(module, options.simd));
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;
@@ -61,7 +64,7 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
   const poison = options.poison ?? false;
-  const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (4 + threads)) : new ArrayBuffer(4));
+  const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (5 + threads)) : new ArrayBuffer(4));
   const starting = WebAssembly.compile(bytes).then(async (binary) => {
     const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
     const player = await createPlayer(crew);
@@ -74,15 +77,16 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
     else player.lead(from, to);
   };
   const room = (start: number, elements: number) => new Uint8Array(memory.buffer, start, elements * 4);
-  const rooms = roomsOf(
-    module.staged,
-    setup.length,
-    room(layout.weights, layout.resident),
-    (elements) => room(layout.arena, elements),
-    prepare,
-  );
+  const makeRooms = () =>
+    roomsOf(
+      module.staged,
+      setup.length,
+      room(layout.weights, layout.resident),
+      (elements) => room(layout.arena, elements),
+      prepare,
+    );
   const { file, embedded } = module;
-  const reading = readWeights(model, { file, embedded, options }, rooms);
+  const reading = readWeights(model, { file, embedded, options }, makeRooms);
   const [{ player, workers }] = await Promise.all([starting, reading]).catch((error: unknown) => {
     starting.then((started) => started.workers?.dispose()).catch(() => {});
     throw error;
@@ -104,7 +108,7 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
       player.lead(setup.length, steps.length, times);
     },
     ...(workers && {
-      stepAway: (times: Float64Array | undefined) => workers.lead(setup.length, steps.length, times),
+      stepAway: (options: RunOptions) => workers.lead(setup.length, steps.length, options),
       dispose: workers.dispose,
     }),
   });

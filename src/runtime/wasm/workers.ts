@@ -2,10 +2,11 @@
 
 import type { Crew } from "./crew.js";
 import { createPlayer } from "./crew.js";
+import type { RunOptions } from "../types.js";
 
 export interface Workers {
-  /** Runs launches on the workers alone; adds their milliseconds to `times`. */
-  lead(from: number, to: number, times?: Float64Array): Promise<void>;
+  /** Runs launches on the workers alone; adds their milliseconds to `times`, and ends after a launch if the signal says so. */
+  lead(from: number, to: number, options?: RunOptions): Promise<void>;
   /** Throws if a worker failed. */
   check(): void;
   /** Ends the workers; unfinished runs fail. */
@@ -80,10 +81,16 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
   }
 
   return {
-    async lead(from, to, times) {
+    async lead(from, to, { times, signal } = {}) {
       const [leader] = workers;
       if (!leader) return;
-      const answer = await ask(leader, [from, to, times !== undefined]);
+      const stop = () => Atomics.store(crew.words, 0, 1);
+      signal?.addEventListener("abort", stop);
+      const answer = await ask(leader, [from, to, times !== undefined]).finally(() => {
+        signal?.removeEventListener("abort", stop);
+        Atomics.store(crew.words, 0, 0);
+      });
+      signal?.throwIfAborted();
       if ("error" in answer || !times) return;
       answer.times?.forEach((time, index) => (times[index] = (times[index] ?? 0) + time));
     },

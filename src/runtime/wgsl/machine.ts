@@ -4,18 +4,29 @@
 import { findDevice, givenDevice, guarded, lostError, precisionOn } from "./device.js";
 import type { Precision } from "./half.js";
 import type { Memory, Pipeline } from "./memory.js";
-import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./memory.js";
+import {
+  makeGroup,
+  makeMemory,
+  makePipelines,
+  makeWeightBuffers,
+  slotOf,
+  usage,
+  weightRooms,
+} from "./memory.js";
 import type { GpuTensor } from "./ports.js";
 import { canBind, checkBuffers, copySample, gpuTensors, isBuffer, ownCopy } from "./ports.js";
 import { inSubgroups, subgroupsFit } from "./subgroups.js";
-import type { GpuModule, GpuPort } from "./types.js";
-import { checkRunOptions, countSamples, expectObject, ownValue, prepareOutputs, shapesOf } from "../ports.js";
+import type { GpuModel, GpuModule, GpuPort } from "./types.js";
+import { checkOptions, checkRunOptions, makeNet, unlessAborted } from "../options.js";
+import { countSamples, ownValue, prepareOutputs, shapesOf } from "../ports.js";
 import type { LaunchInfo, LoadOptions } from "../types.js";
-import { findWeights } from "../weights.js";
+import { readWeights } from "../weights.js";
 
 export interface GpuRunOptions {
   /** Arrays or buffers that receive the results, by output name; missing ones are allocated. */
   readonly into?: Readonly<Record<string, GpuTensor>>;
+  /** Ends the run before its commands are sent, or drops the results. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GpuNet {
@@ -33,22 +44,32 @@ export interface GpuNet {
     inputs: Readonly<Record<string, GpuTensor>>,
     options?: GpuRunOptions,
   ): Promise<Record<string, GpuTensor>>;
-  warmup(): Promise<void>;
+  warmup(options?: { readonly signal?: AbortSignal }): Promise<void>;
   dispose(): void;
 }
 
 /** Finds a device and the weights, and makes everything that a run needs. */
-export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
-  const { model } = emitted;
-  expectObject(model, "load takes an object with options", options);
-  // Weights are read while the driver compiles.
-  const { file, embedded } = emitted;
-  const reading = findWeights(model, { file, embedded, options });
-  reading.catch(() => {});
-  const given = options.device === undefined ? undefined : givenDevice(model, options.device);
-  const device = given ?? (await findDevice(model, options.gpu as GPU | undefined));
+export function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
+  return makeNet(emitted.model, options, () => makeWgslNet(emitted, options));
+}
+
+async function makeWgslNet(emitted: GpuModule, options: LoadOptions): Promise<GpuNet> {
+  const { model, file, embedded } = emitted;
   // If loading fails, its buffers are freed at once: weights may fill a device.
   const made: GPUBuffer[] = [];
+  let isOver = false;
+  const finding = deviceFor(model, options);
+  const allocating = finding.then((device) =>
+    guarded(model, device, async () => makeWeightBuffers(model, device, precisionOn(model, device), made)),
+  );
+  allocating.catch(() => {});
+  // Weights are read while the driver compiles.
+  const reading = readWeights(model, { file, embedded, options }, async () => {
+    const [device, buffers] = await Promise.all([finding, allocating]);
+    return weightRooms(model, device, buffers, precisionOn(model, device), () => isOver);
+  });
+  reading.catch(() => {});
+  const device = await finding;
   let lost: GPUDeviceLostInfo | undefined;
   void device.lost.then((info) => (lost = info));
   try {
@@ -57,6 +78,7 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
     const module = subgroups ? inSubgroups(emitted) : emitted;
     const [pipelines, weights] = await Promise.all([
       guarded(model, device, () => makePipelines(module, device, precision)),
+      allocating,
       reading,
     ]);
     const memory = await guarded(model, device, async () =>
@@ -64,14 +86,19 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
     );
     // A lost device accepts every command.
     if (lost) throw lostError(model, lost);
-    const own = !given;
+    const own = options.device === undefined;
     const machine = { device, own, precision, subgroups, pipelines, ...memory, lost: () => lost };
     return createGpuNet(module, machine, options);
   } catch (error) {
+    isOver = true;
     for (const buffer of made) buffer.destroy();
-    if (!given) device.destroy();
+    if (options.device === undefined) device.destroy();
     throw lost ? lostError(model, lost) : error;
   }
+}
+
+async function deviceFor(model: GpuModel, { device, gpu }: LoadOptions): Promise<GPUDevice> {
+  return device === undefined ? findDevice(model, gpu as GPU | undefined) : givenDevice(model, device);
 }
 
 interface Machine extends Memory {
@@ -179,8 +206,10 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     inputs: Readonly<Record<string, GpuTensor>>,
     samples: number,
     outputs: readonly (readonly [GpuPort, GpuTensor])[],
+    signal: AbortSignal | undefined,
   ): Promise<Record<string, GpuTensor>> {
     if (!live) throw new Error(`${model.name}: disposed before its turn`);
+    signal?.throwIfAborted();
     checkNotLost();
     const { device, buffers } = live;
     let mapped: Promise<unknown> | undefined;
@@ -232,6 +261,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     try {
       const { target, staged } = await guarded(model, device, record);
       await mapped;
+      signal?.throwIfAborted();
       if (!target) checkNotLost();
       if (target) {
         const result = new Float32Array(target.getMappedRange(0, staged));
@@ -282,7 +312,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     async run(inputs, options = {}) {
       if (!live) throw new Error(`${model.name}: run after dispose`);
       checkRunOptions(model, options);
-      const { into = {} } = options;
+      const { into = {}, signal } = options;
       const samples = countSamples(model, inputs, gpuTensors);
       const outputs = prepareOutputs(model, samples, inputs, into, gpuTensors);
       checkBuffers(model, samples, inputs, into);
@@ -293,19 +323,27 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
           : Object.fromEntries(
               Object.entries(inputs).map(([name, value]) => [name, isBuffer(value) ? value : value.slice()]),
             );
-      return inTurn(() => runNow(kept, samples, outputs));
-    },
-    async warmup() {
-      if (!live) throw new Error(`${model.name}: warmup after dispose`);
-      await inTurn(() =>
-        guarded(model, machine.device, async () => {
-          const encoder = machine.device.createCommandEncoder();
-          encodePass(encoder, machine.groups);
-          machine.device.queue.submit([encoder.finish()]);
-          await machine.device.queue.onSubmittedWorkDone();
-          checkNotLost();
-        }),
+      return unlessAborted(
+        signal,
+        inTurn(() => runNow(kept, samples, outputs, signal)),
       );
+    },
+    async warmup(options = {}) {
+      if (!live) throw new Error(`${model.name}: warmup after dispose`);
+      checkOptions(model, "warmup", options, { signal: "AbortSignal" });
+      const { signal } = options;
+      const work = async (): Promise<void> => {
+        const encoder = machine.device.createCommandEncoder();
+        encodePass(encoder, machine.groups);
+        machine.device.queue.submit([encoder.finish()]);
+        await machine.device.queue.onSubmittedWorkDone();
+        checkNotLost();
+      };
+      const turn = inTurn(async () => {
+        signal?.throwIfAborted();
+        await guarded(model, machine.device, work);
+      });
+      await unlessAborted(signal, turn);
     },
     dispose() {
       if (!live) return;

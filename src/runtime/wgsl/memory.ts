@@ -4,7 +4,8 @@
 import type { Precision } from "./half.js";
 import { shaderHeads, toHalves } from "./half.js";
 import { enableSubgroups } from "./subgroups.js";
-import type { GpuLaunch, GpuModule } from "./types.js";
+import type { GpuLaunch, GpuModel, GpuModule } from "./types.js";
+import type { Room } from "../weights.js";
 
 /** Flags of GPUBufferUsage and GPUMapMode, which are not globals in every Node that has WebGPU. */
 export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
@@ -65,34 +66,84 @@ function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
   });
 }
 
-/**
- * Uploads weights and table, and makes arenas, base offsets, and a bind group for each set of buffers. Buffers are
- * added to `made` one by one, so that they can be freed if one cannot be allocated.
- */
-export function makeMemory(
-  { model, launches, table }: GpuModule,
-  device: GPUDevice,
-  weights: Float32Array,
-  pipelines: readonly (Pipeline | undefined)[],
-  precision: Precision,
-  made: GPUBuffer[],
-): Memory {
-  const create = (wish: GPUBufferDescriptor): GPUBuffer => {
+/** Makes buffers and adds them to `made` one by one, so that they can be freed if one cannot be allocated. */
+function creator(device: GPUDevice, made: GPUBuffer[]): (wish: GPUBufferDescriptor) => GPUBuffer {
+  return (wish) => {
     const buffer = device.createBuffer(wish);
     made.push(buffer);
     return buffer;
   };
+}
+
+/** The weights of each part: the first element, and that after the last. */
+function partsOf({ weightParts, weights }: GpuModel): (readonly [start: number, end: number])[] {
+  return weightParts.map((start, part) => [start, weightParts[part + 1] ?? weights.elements]);
+}
+
+/** A buffer for each part of the weights, still empty. */
+export function makeWeightBuffers(
+  model: GpuModel,
+  device: GPUDevice,
+  precision: Precision,
+  made: GPUBuffer[],
+): GPUBuffer[] {
+  const create = creator(device, made);
+  return partsOf(model).map(([start, end]) =>
+    create({
+      size: bufferBytes(end - start, precision === "f16"),
+      usage: usage.storage | usage.copyTarget,
+    }),
+  );
+}
+
+/** Elements that are sent to the device at once. */
+const sentAtOnce = 1 << 20;
+
+/** Rooms that take turns in one place, from where weights are sent to their buffers. */
+export function weightRooms(
+  model: GpuModel,
+  { queue }: GPUDevice,
+  buffers: readonly GPUBuffer[],
+  precision: Precision,
+  isOver: () => boolean,
+): Room[] {
+  const place = new Float32Array(Math.min(sentAtOnce, model.weights.elements));
+  const rooms: Room[] = [];
+  for (const [part, [start, end]] of partsOf(model).entries()) {
+    for (let from = start; from < end; from += sentAtOnce) {
+      const values = place.subarray(0, end - from);
+      const send = async (): Promise<void> => {
+        const buffer = buffers[part];
+        if (isOver() || !buffer) throw new Error(`${model.name}: loading failed`);
+        if (precision === "f16") {
+          // Writes are of whole words.
+          const halves = new Uint16Array(values.length + (values.length % 2));
+          toHalves(values, halves);
+          queue.writeBuffer(buffer, (from - start) * 2, halves);
+        } else queue.writeBuffer(buffer, (from - start) * 4, values);
+        // What is sent and has not arrived is in memory once more.
+        await queue.onSubmittedWorkDone();
+      };
+      rooms.push({ bytes: new Uint8Array(place.buffer, 0, values.byteLength), then: send });
+    }
+  }
+  return rooms;
+}
+
+/** Uploads the table, and makes arenas, base offsets, and a bind group for each set of buffers. */
+export function makeMemory(
+  { model, launches, table }: GpuModule,
+  device: GPUDevice,
+  weights: readonly GPUBuffer[],
+  pipelines: readonly (Pipeline | undefined)[],
+  precision: Precision,
+  made: GPUBuffer[],
+): Memory {
+  const create = creator(device, made);
   const isHalf = (arena: number): boolean => precision === "f16" && (model.halves?.includes(arena) ?? false);
-  const filled = (data: Float32Array | Int32Array, flags: number, halves = false): GPUBuffer => {
-    const buffer = create({
-      size: bufferBytes(data.length, halves),
-      usage: flags,
-      mappedAtCreation: true,
-    });
-    const target = buffer.getMappedRange();
-    if (data instanceof Int32Array) new Int32Array(target).set(data);
-    else if (halves) toHalves(data, new Uint16Array(target));
-    else new Float32Array(target).set(data);
+  const filled = (data: Int32Array, flags: number): GPUBuffer => {
+    const buffer = create({ size: bufferBytes(data.length, false), usage: flags, mappedAtCreation: true });
+    new Int32Array(buffer.getMappedRange()).set(data);
     buffer.unmap();
     return buffer;
   };
@@ -101,10 +152,7 @@ export function makeMemory(
     ...model.arenas.map((elements, arena) =>
       create({ size: bufferBytes(elements, isHalf(arena)), usage: arenaUsage }),
     ),
-    ...model.weightParts.map((start, part) => {
-      const values = weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements);
-      return filled(values, usage.storage, precision === "f16");
-    }),
+    ...weights,
     filled(Int32Array.from(table), usage.storage),
   ];
   // Base offsets of all launches are in one buffer: bind groups then differ only in storage buffers.

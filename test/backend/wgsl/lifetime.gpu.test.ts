@@ -177,6 +177,63 @@ describeOn(device)("on an adapter", () => {
     for (const net of nets) net.dispose();
   });
 
+  test("a signal ends a run, a warmup or a load, and the net goes on", async () => {
+    const net = await load({ device });
+    const { y: wanted } = await net.run({ x });
+    const aborted = AbortSignal.abort(new Error("left"));
+    await expect(net.run({ x }, { signal: aborted })).rejects.toThrow("left");
+    await expect(net.warmup({ signal: aborted })).rejects.toThrow("left");
+    await expect(load({ device, signal: aborted })).rejects.toThrow("left");
+    const into = { y: new Float32Array(512).fill(7) };
+    for (const call of [
+      (options: { signal: AbortSignal }) => net.run({ x }, { ...options, into }),
+      (options: { signal: AbortSignal }) => net.warmup(options),
+      (options: { signal: AbortSignal }) => load({ ...options, device }),
+    ]) {
+      const controller = new AbortController();
+      const work = call({ signal: controller.signal });
+      const following = net.run({ x });
+      controller.abort(new Error("left"));
+      await expect(work).rejects.toThrow("left");
+      expect((await following).y).toEqual(wanted);
+    }
+    expect(into.y).toEqual(new Float32Array(512).fill(7));
+    await expect(net.warmup({ signals: aborted } as never)).rejects.toThrow(
+      'n: warmup takes no option "signals"; did you mean "signal"?',
+    );
+    net.dispose();
+  });
+
+  test("weights are sent in pieces, and not kept; a load that is given up leaves no buffer", async () => {
+    const large = emit(moduleOf("net large {\n input x: f32[1, 2048]\n output y = dense(x, units=1500)\n}"), {
+      target: "wgsl",
+    });
+    const sizes: number[] = [];
+    const { device: own, living } = counting(device!);
+    const queue = new Proxy(device!.queue, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== "function") return value;
+        return (...given: unknown[]) => {
+          if (key === "writeBuffer") sizes.push((given[2] as Float32Array).byteLength);
+          return Reflect.apply(value, target, given) as unknown;
+        };
+      },
+    });
+    const watched = new Proxy(own, {
+      get: (target, key) => (key === "queue" ? queue : (Reflect.get(target, key) as unknown)),
+    });
+    const net = await loadArtifact(large, { device: watched });
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(large.weightBytes);
+    expect(Math.max(...sizes)).toBe(2 ** 22);
+    net.dispose();
+    const controller = new AbortController();
+    const onProgress = () => controller.abort(new Error("left"));
+    const { signal } = controller;
+    await expect(loadArtifact(large, { device: watched, signal, onProgress })).rejects.toThrow("left");
+    await expect.poll(() => living.size).toBe(0);
+  });
+
   test("runs under way when the device is lost say so, and so does warmup", async () => {
     const gpu = (await nodeGpu()).value!;
     const net = await load({ gpu });
