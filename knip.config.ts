@@ -6,7 +6,7 @@ const config: KnipConfig = {
   entry: [
     // Read as text, and built into emitted modules (`src/generate/runtime-text.ts`).
     "src/runtime/{wasm,wgsl}/*.ts",
-    "src/runtime/{classify,compact,pictures,pixels}.ts",
+    "src/runtime/{auto,classify,compact,pictures,pixels}.ts",
     "bench/*.ts",
     "test/**/*.test.ts",
     "test/**/*.mjs",

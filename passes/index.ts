@@ -24,6 +24,14 @@ export type { PassOptions } from "./options.js";
 /** The passes that bring integers into a form that kernels of f32 need, and nothing else. */
 export const forF32Kernels: readonly string[] = [centerIntegers.name, divideSums.name];
 
+/** The passes whose result depends on the target, besides `split`, which only weighs its times. */
+export const forTargets: readonly string[] = [
+  centerIntegers.name,
+  divideSums.name,
+  cutWeights.name,
+  fuse.name,
+];
+
 /**
  * The standard pipeline. Dead nodes are also dropped first, because a rule does not apply to a value that a dead node reads. The
  * user's own rules run twice: on the graph as it was written, and after the built-in rules have brought it into their form.

@@ -88,6 +88,9 @@ export { explain, explainKernels, explainText } from "#report/explain.js";
 
 export { emit } from "#compile/emit.js";
 export type { EmitModuleOptions } from "#compile/emit.js";
+export { emitAuto } from "#compile/emit-auto.js";
+export type { EmitAutoOptions, ForTarget } from "#compile/emit-auto.js";
+export type { AutoArtifact } from "#backend/auto.js";
 export { compile } from "#compile/compile.js";
 export type { CompileOptions } from "#compile/compile.js";
 export type { Artifact, WeightSink } from "#backend/artifact.js";

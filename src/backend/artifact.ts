@@ -1,6 +1,7 @@
 // The result of a back end: the texts and bytes that `cleave compile` writes.
 
 import type { Classifier } from "#runtime/classify.js";
+import type { ModuleText } from "./module-text.js";
 import type { Limits } from "./wgsl/limits.js";
 
 /** An emitted module. File names are `<net>.mjs`, `<net>.d.ts` and `<net>.packed.safetensors`. */
@@ -34,6 +35,11 @@ export interface Artifact {
   readonly flushedWeights: number;
 }
 
+/** An artifact whose module is still in parts. */
+export interface Emitted extends Omit<Artifact, "module"> {
+  readonly text: ModuleText;
+}
+
 /** Receives the packed file while it is made, so that the whole file is never in memory. */
 export interface WeightSink {
   /** Called first, with the length of the file in bytes; not called if there is no packed file. */
@@ -47,6 +53,8 @@ export interface WeightSink {
 export interface EmitOptions {
   /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
+  /** The name of the packed file, if it isn't that of the net. */
+  readonly packedName?: string;
   /** Receives the packed file; without it, the artifact holds the file. */
   readonly packedInto?: WeightSink;
   /** Called while weights are packed, with the number of bytes done so far and the number of all bytes. */
@@ -61,6 +69,11 @@ export interface EmitOptions {
   readonly lineOf?: (node: string) => string | undefined;
   /** A sentence for the header: `27 ops became 13 kernels`. */
   readonly summary?: string;
+}
+
+/** The name of the packed file of a net. */
+export function packedName(net: string): string {
+  return `${fileNameOf(net)}.packed.safetensors`;
 }
 
 /** A net's name as a file name: characters that a file system or URL may not allow become `_`. */

@@ -4,8 +4,7 @@ import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
-import type { EmitOptions } from "./artifact.js";
-import { fileNameOf } from "./artifact.js";
+import type { Artifact, EmitOptions, Emitted } from "./artifact.js";
 import type { PackedWeights, PlacedWeights } from "./packed.js";
 import { comment } from "./text.js";
 
@@ -41,13 +40,12 @@ export function headerText(program: KernelProgram, options: EmitOptions, languag
  * it does with pictures. Bundlers look for the literal `new URL("…", import.meta.url)`, and emit the file.
  */
 export function loadText(
-  program: Pick<KernelProgram, "name">,
   loader: string,
-  { embedded, elements }: PlacedWeights,
+  { file, embedded, elements }: PlacedWeights,
   names: string,
   wrappers: readonly (readonly [wrapper: string, constant: string])[] = [],
 ): string {
-  const beside = `file: () => new URL(${jsString(`./${encodeURIComponent(packedName(program))}`)}, import.meta.url)`;
+  const beside = `file: () => new URL(${jsString(`./${encodeURIComponent(file)}`)}, import.meta.url)`;
   const place = embedded === undefined ? (elements > 0 ? [beside] : []) : ["embedded"];
   const all = ["model", names, ...place].join(", ");
   const loaded = `${loader}({ ${all} }, options)`;
@@ -65,7 +63,7 @@ export function stagedText({ staged = [] }: KernelProgram): string {
 /** The constant `model`; `more` are properties that only this target has, as lines. */
 export function modelText(
   program: KernelProgram,
-  packed: PackedWeights,
+  packed: Pick<PlacedWeights, "file" | keyof PackedWeights>,
   placeOf: (port: Port) => string,
   more: readonly string[],
 ): string {
@@ -77,7 +75,7 @@ export function modelText(
       )
       .join("");
   const batch = program.batch === undefined ? "" : `  batch: ${jsString(program.batch)},\n`;
-  const file = jsString(packedName(program));
+  const file = jsString(packed.file);
   return `const model = {
   name: ${jsString(program.name)},
   inputs: [
@@ -89,10 +87,6 @@ ${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file},
 `;
 }
 
-function packedName({ name }: Pick<KernelProgram, "name">): string {
-  return `${fileNameOf(name)}.packed.safetensors`;
-}
-
 /** How the weights are stored, if some are stored as codes. */
 function storedText({ bytes, stored }: PackedWeights): string {
   if (!stored) return "";
@@ -100,17 +94,44 @@ function storedText({ bytes, stored }: PackedWeights): string {
   return `, bytes: ${bytes}, stored: [${rows.join("")}\n    ]`;
 }
 
-/** The runtime of a target. If weights are stored as codes, the machine reads them with `src/runtime/compact.ts` instead. */
+/** The text of a module in parts, so that one module can hold several targets. */
+export interface ModuleText {
+  /** Comments. */
+  readonly head: string;
+  /** What belongs to the net: the function `load`, constants and kernels. */
+  readonly body: readonly string[];
+  /** The runtime that only this target has, and the one that all targets have in common. */
+  readonly machine: readonly string[];
+  readonly shared: readonly string[];
+  /** `const embedded = …`, if the weights are in the module. */
+  readonly embedded?: string;
+}
+
+/** The artifact of one target: its parts joined into a module. */
+export function joinParts({ text, ...artifact }: Emitted): Artifact {
+  const { head, body, machine, shared, embedded = "" } = text;
+  const module = joinSections([head, ...body, section("Runtime"), ...machine, ...shared, embedded]);
+  return { ...artifact, module };
+}
+
+/**
+ * The runtime of a target, with parts that only some nets need: `own` for this target, `common` for all. If weights are stored as codes, the machine reads them with
+ * `src/runtime/compact.ts` instead.
+ */
 export function runtimeText(
   machine: "js" | "wasm" | "wgsl",
   { stored }: PackedWeights,
-  hasDots = false,
-): string[] {
-  const text = hasDots ? `${runtimeTexts.dots}\n${runtimeTexts[machine]}` : runtimeTexts[machine];
+  own: readonly string[],
+  common: readonly string[],
+): Pick<ModuleText, "machine" | "shared"> {
+  const text = runtimeTexts[machine];
   const net = machine === "wgsl" ? [] : [runtimeTexts.net];
-  if (!stored) return [text, ...net, runtimeTexts.shared];
+  if (!stored) return { machine: [...own, text], shared: [...net, runtimeTexts.shared, ...common] };
   const compact = text.replaceAll(/\b(read|find)Weights\(/g, "$1Compact(");
-  return [compact, ...net, runtimeTexts.compact, runtimeTexts.shared];
+  return {
+    machine: [...own, compact],
+    shared: [...net, runtimeTexts.compact, runtimeTexts.shared, ...common],
+  };
 }
 
 export function tableText(table: readonly number[]): string {

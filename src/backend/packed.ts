@@ -10,6 +10,7 @@ import { weightWords } from "#kernel/ir/memory.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
 import type { Stored } from "#runtime/types.js";
 import type { EmitOptions, WeightSink } from "./artifact.js";
+import { packedName } from "./artifact.js";
 import { toBase64 } from "./base64.js";
 
 /** What the module knows about its packed file. */
@@ -98,6 +99,8 @@ function* packWeights(
 
 /** The packed weights of a module under construction: facts about them, and where they are, in the module, in the artifact or in a sink. */
 export interface PlacedWeights extends PackedWeights {
+  /** The name of the packed file. */
+  readonly file: string;
   /** `const embedded = …`, if the module contains them. */
   readonly embedded?: string;
   /** The weights for the artifact. */
@@ -113,6 +116,7 @@ export function* placeWeights(program: KernelProgram, options: EmitOptions): Gen
   const packed = yield* packWeights(program, options.version, sink, options.onPacked);
   return {
     ...packed,
+    file: options.packedName ?? packedName(program.name),
     ...(isEmbedded ? { embedded: `const embedded =\n  "${toBase64(memory.data)}";\n` } : {}),
     part: hasWeights && !isEmbedded && sink === memory ? { weights: memory.file } : {},
   };

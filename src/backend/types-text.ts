@@ -16,14 +16,14 @@ export function typesText(
   program: KernelProgram,
   options: {
     readonly sync: boolean;
-    readonly kind?: "wasm" | "gpu";
+    readonly kind?: "wasm" | "gpu" | "auto";
     readonly classifier?: Classifier;
   },
 ): string {
   const { name, batch } = program;
   const takesPictures = program.inputs.some(({ picture }) => picture !== undefined);
   const { classifier } = options;
-  const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
+  const [gpu, wasm, auto] = [options.kind === "gpu", options.kind === "wasm", options.kind === "auto"];
   const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
   const packed = `${fileNameOf(name)}.packed.safetensors`;
   const many = batch === undefined ? "" : ` ${commentText(batch)} is the number of samples, and any will do.`;
@@ -46,14 +46,13 @@ export interface LoadOptions {
    * ${packed}, as it is or compressed by gzip: its URL, relative to where the module looks for it; a request, a response, a stream; or its
    * bytes${wasm ? ", which are copied" : ", which are kept and must not change"}. Default: that file beside the module, or the weights embedded in it.
    */
-  readonly weights?: Weights | Promise<Weights>;
-  /** In place of the global \`fetch\`, for headers or a cache of your own. */
+${auto ? autoWeights : "  readonly weights?: Weights | Promise<Weights>;\n"}  /** In place of the global \`fetch\`, for headers or a cache of your own. */
   readonly fetch?: typeof fetch;
   /** Ends loading: \`load\` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called as weights arrive, with bytes as they are used: decompressed, if they are compressed. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number }) => void;
-${gpu ? gpuLoadTypes : wasm ? threadLoadTypes : ""}}
+${gpu || auto ? gpuLoadTypes : ""}${wasm || auto ? threadLoadTypes : ""}}
 
 export interface RunOptions {
 ${
@@ -77,7 +76,7 @@ export interface Net {
   readonly inputs: Readonly<Record<keyof Inputs, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
-${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
+${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : auto ? autoTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
 ${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
@@ -133,6 +132,19 @@ const threadLoadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A
 
 const threadTypes = `  /** How many threads compute: 1 too where memory cannot be shared, or where no kernel is worth sharing. */
   readonly threads: number;
+`;
+
+const autoWeights = `  readonly weights?: (target: "wgsl" | "wasm" | "js") => Weights | Promise<Weights>;
+  /** The only target to load. Default: the first of the module's that can run here. */
+  readonly target?: "wgsl" | "wasm" | "js";
+`;
+
+const autoTypes = `  /** The target that was chosen when the net was loaded, and why. */
+  readonly target: { readonly name: "wgsl" | "wasm" | "js"; readonly reason: string };
+  /** How many threads compute; absent on a GPU. */
+  readonly threads?: number;
+  /** On a GPU: runs all kernels once, so that the first \`run\` finds them compiled. */
+  warmup?(): Promise<void>;
 `;
 
 function ports(program: KernelProgram, all: readonly Port[], tensor: string): string {

@@ -2,7 +2,11 @@
 
 import { given } from "#diagnostic/given.js";
 import type { TargetName } from "#ir/target.js";
-import type { Artifact, WeightSink } from "#backend/artifact.js";
+import type { Artifact, Emitted, WeightSink } from "#backend/artifact.js";
+import { typesText } from "#backend/types-text.js";
+import { joinParts } from "#backend/module-text.js";
+import type { PlacedWeights } from "#backend/packed.js";
+import { kernelCost } from "#schedule/kernel-cost.js";
 import { packedBytes, packedElements, placeWeights } from "#backend/packed.js";
 import { opCount } from "#inspect/cost.js";
 import type { Limits } from "#backend/wgsl/limits.js";
@@ -82,7 +86,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   expectOptions("emit", options, emitKinds);
   const [wrong] = emitErrors(module, options);
   if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
-  return runToEnd(emitSteps(module, options, () => false));
+  return joinParts(runToEnd(emitSteps(module, options, () => false)).emitted);
 }
 
 /**
@@ -93,15 +97,34 @@ export function* emitWithinLimits(
   module: Module,
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
+  const { value, diagnostics } = yield* emitPart(module, options);
+  return value ? { value: joinParts(value.emitted), diagnostics } : { diagnostics };
+}
+
+/** The part of a module that is for one target, and what a run takes by its model. */
+export interface TargetPart {
+  readonly emitted: Emitted;
+  /** The declarations of a module for this target and others. */
+  readonly types: string;
+  readonly seconds: number;
+}
+
+/** As `emitWithinLimits`, but the text of the module stays in parts; `packedName` is the name of its packed file. */
+export function* emitPart(
+  module: Module,
+  options: EmitModuleOptions,
+  packedName?: string,
+): Interruptible<Result<TargetPart>> {
   const wrong = emitErrors(module, options);
   if (wrong.length > 0) return { diagnostics: wrong };
-  const artifact = yield* emitSteps(
+  const part = yield* emitSteps(
     module,
     options,
     (needs) => checkDevices(module.graph.name, needs, options.limits).length > 0,
+    packedName,
   );
-  const diagnostics = checkArtifact(artifact, options.limits);
-  return diagnostics.length > 0 ? { diagnostics } : { value: artifact, diagnostics };
+  const diagnostics = checkArtifact(part.emitted, options.limits);
+  return diagnostics.length > 0 ? { diagnostics } : { value: part, diagnostics };
 }
 
 /** The reasons why a module cannot become what the options ask for. */
@@ -115,11 +138,12 @@ function* emitSteps(
   module: Module,
   options: EmitModuleOptions,
   exceeds: (needs: Limits) => boolean,
-): Interruptible<Artifact> {
+  packedName?: string,
+): Interruptible<TargetPart> {
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
   const { target, begin } = targetOf(options.target, options);
-  const { program } = lowerModule(module, target, options);
+  const { schedule, program } = lowerModule(module, target, options);
   const lineText = lineTexts(options.sources ?? new Map());
   const spans = new Map(
     [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),
@@ -130,6 +154,7 @@ function* emitSteps(
     // f16 holds whole numbers only up to 2,048, and sums of integers must be exact.
     f16: (options.f16 ?? false) && !hasIntegers(module.graph),
     ...given({
+      packedName,
       packedInto: options.packedInto,
       onPacked: options.onPacked,
       classifier: options.task === undefined ? undefined : classifierOf(module.graph).value,
@@ -140,11 +165,20 @@ function* emitSteps(
   const { needs, finish } = begin(program, emitOptions);
   const isTooLarge =
     leastMemory(program, target.name) > memoryLimits[target.name] || (needs !== undefined && exceeds(needs));
-  return finish(
-    isTooLarge
-      ? { elements: packedElements(program), bytes: packedBytes(program), hash: "", flushed: 0, part: {} }
-      : yield* placeWeights(program, emitOptions),
-  );
+  const packed = isTooLarge ? unpacked(program) : yield* placeWeights(program, emitOptions);
+  const seconds = schedule.groups.reduce((sum, group) => sum + kernelCost(schedule, group).seconds, 0);
+  const types = typesText(program, {
+    sync: false,
+    kind: "auto",
+    ...given({ classifier: emitOptions.classifier }),
+  });
+  return { emitted: finish(packed), types, seconds: seconds + (target.answer ?? 0) };
+}
+
+/** What a program that no device can run says of its weights. */
+function unpacked(program: KernelProgram): PlacedWeights {
+  const [elements, bytes] = [packedElements(program), packedBytes(program)];
+  return { file: "", elements, bytes, hash: "", flushed: 0, part: {} };
 }
 
 function hasIntegers({ nodes }: Graph): boolean {
@@ -166,7 +200,7 @@ function stagedElements({ staged = [] }: KernelProgram): number {
 const memoryLimits = { js: 2 ** 33, wasm: 2 ** 32, wgsl: 2 ** 33 } as const;
 
 /** The reasons why no device with these limits can run an artifact. */
-function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
+function checkArtifact(artifact: Emitted, limits: Partial<Limits> = {}): Diagnostic[] {
   const { name, target, memoryBytes, arenaBytes, weightBytes } = artifact;
   if (memoryBytes > memoryLimits[target]) {
     const most = `${target === "wasm" ? "WebAssembly has" : "an array of JavaScript has"} at most ${bytesText(memoryLimits[target])}`;

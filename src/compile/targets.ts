@@ -1,16 +1,16 @@
 // The table of targets: what passes and the scheduler know of each, and its back end.
 
-import { emitJs } from "#backend/js/emit.js";
+import { jsParts } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
-import { emitWasm } from "#backend/wasm/emit.js";
+import { wasmParts } from "#backend/wasm/emit.js";
 import { wasmTarget } from "#backend/wasm/target.js";
-import { emitWgsl, neededLimits, printShaders } from "#backend/wgsl/emit.js";
+import { wgslParts, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { AdapterClass } from "#backend/wgsl/adapter.js";
 import { adapterClasses } from "#backend/wgsl/adapter.js";
 import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
-import type { Artifact, EmitOptions } from "#backend/artifact.js";
+import type { Emitted, EmitOptions } from "#backend/artifact.js";
 import type { PlacedWeights } from "#backend/packed.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import type { Target, TargetName } from "#ir/target.js";
@@ -31,22 +31,22 @@ export interface TargetEntry {
   readonly begin: (program: KernelProgram, options: EmitOptions) => Begun;
 }
 
-/** An artifact without its weights. The requirements for devices are known before the weights are packed, which may take minutes. */
+/** A module without its weights. The requirements for devices are known before the weights are packed, which may take minutes. */
 interface Begun {
   /** wgsl: limits of devices. */
   readonly needs?: Limits;
-  readonly finish: (packed: PlacedWeights) => Artifact;
+  readonly finish: (packed: PlacedWeights) => Emitted;
 }
 
 /** The targets by name. To add a target, add a row. */
 export const targets = {
   js: {
     target: jsTarget,
-    begin: (program, options) => ({ finish: (packed) => emitJs(program, options, packed) }),
+    begin: (program, options) => ({ finish: (packed) => jsParts(program, options, packed) }),
   },
   wasm: {
     target: wasmTarget,
-    begin: (program, options) => ({ finish: (packed) => emitWasm(program, options, packed) }),
+    begin: (program, options) => ({ finish: (packed) => wasmParts(program, options, packed) }),
   },
   wgsl: {
     target: wgslTarget,
@@ -55,7 +55,7 @@ export const targets = {
       const printed = printShaders(program, options);
       return {
         needs: neededLimits(program, printed),
-        finish: (packed) => emitWgsl(program, options, packed, printed),
+        finish: (packed) => wgslParts(program, options, packed, printed),
       };
     },
   },

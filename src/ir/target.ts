@@ -87,6 +87,8 @@ export interface Target {
   readonly weightMemory?: readonly MemoryLevel[];
   /** Seconds to start one kernel. */
   readonly launch: number;
+  /** Seconds from the end of the last kernel until the caller has the results; none if absent. */
+  readonly answer?: number;
 }
 
 /** Bytes per second of weights if a run reads `all` bytes of them: between two reads of a weight, all others are read. */

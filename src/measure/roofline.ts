@@ -7,6 +7,7 @@ import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { TargetName } from "#ir/target.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
+import { joinParts } from "#backend/module-text.js";
 import { placeWeights } from "#backend/packed.js";
 import { load } from "#compile/load.js";
 import { targetOf } from "#compile/targets.js";
@@ -124,7 +125,7 @@ function loaded(
   options: { readonly threads: number; readonly simd?: "simd" | "relaxed" },
 ): Promise<Net> {
   const weights = runToEnd(placeWeights(program, { version }));
-  return load(targetOf(name).begin(program, { version }).finish(weights), options);
+  return load(joinParts(targetOf(name).begin(program, { version }).finish(weights)), options);
 }
 
 /** The fewest milliseconds of a program's last launch. Disposes of the net. */

@@ -11,7 +11,7 @@ let kept: object | undefined;
 const help = [
   "npm install webgpu",
   "it needs a Vulkan, Metal or D3D12 driver; without a GPU, a software one: apt install libvulkan1 mesa-vulkan-drivers (version 25 or newer)",
-  "--target js runs everywhere",
+  "--target wasm runs without a GPU",
 ];
 
 /** The GPU object for `load({ gpu })`; `flags` are Dawn's, such as `adapter=llvmpipe`. A diagnostic if the package is not installed. */

@@ -5,8 +5,8 @@ export type { FileResult, Model, ReadOptions } from "./read-model.js";
 
 export { readBytes, readStdin, readText } from "./read-file.js";
 
-export { writeArtifact, writeModule } from "./write-module.js";
-export type { WriteModuleOptions, WrittenModule } from "./write-module.js";
+export { writeArtifact, writeAuto, writeModule } from "./write-module.js";
+export type { WriteAutoOptions, WriteModuleOptions, WrittenAuto, WrittenModule } from "./write-module.js";
 
 export { writeFileAtomically } from "./write-file.js";
 export type { WrittenFile } from "./write-file.js";

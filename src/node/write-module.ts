@@ -6,11 +6,14 @@ import { aBoolean, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
-import { fileNameOf } from "#backend/artifact.js";
+import { fileNameOf, packedName } from "#backend/artifact.js";
+import type { AutoArtifact } from "#backend/auto.js";
+import type { EmitAutoOptions, ForTarget } from "#compile/emit-auto.js";
+import { autoKinds, emitAutoSteps, expectTargets, packedNameFor } from "#compile/emit-auto.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
 import { emitKinds, emitWithinLimits } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
-import { error } from "#diagnostic/diagnostic.js";
+import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import type { FileBatch } from "./file-batch.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
@@ -31,6 +34,14 @@ const { packedInto: _, ...emitted } = emitKinds;
 
 const writeKinds: OptionKinds<WriteModuleOptions> = {
   ...emitted,
+  inputs: listOf("paths", aText),
+  shaders: aBoolean,
+};
+
+const { packedInto: __, ...emittedTogether } = autoKinds;
+
+const writeAutoKinds: OptionKinds<WriteAutoOptions> = {
+  ...emittedTogether,
   inputs: listOf("paths", aText),
   shaders: aBoolean,
 };
@@ -62,31 +73,102 @@ export function* writeModuleSteps(
   folder: string,
   { inputs = [], shaders = false, ...options }: WriteModuleOptions = {},
 ): Interruptible<Result<WrittenModule>> {
-  const paths = pathsOf(folder, fileNameOf(module.graph.name));
-  const clash = clashOf(Object.values(paths), inputs);
+  const { name } = module.graph;
+  return yield* writeSteps(folder, fileNameOf(name), {
+    inputs,
+    packed: [packedName(name)],
+    emit: (sinkOf) => emitWithinLimits(module, { ...options, packedInto: sinkOf(packedName(name)) }),
+    shaders: (artifact) => (shaders ? shadersOf(folder, artifact) : []),
+  });
+}
+
+export interface WriteAutoOptions extends Omit<EmitAutoOptions, "packedInto"> {
+  readonly inputs?: readonly string[];
+  readonly shaders?: boolean;
+}
+
+export interface WrittenAuto {
+  readonly artifact: AutoArtifact;
+  readonly files: readonly WrittenFile[];
+}
+
+/** Writes one module for several targets into a folder, with the packed file of each: all files or none. See `emitAuto`. */
+export function writeAuto(
+  modules: readonly ForTarget[],
+  folder: string,
+  options: WriteAutoOptions = {},
+): Result<WrittenAuto> {
+  expectTargets("writeAuto", modules);
+  expectText("writeAuto", "the path of a folder", folder);
+  expectOptions("writeAuto", options, writeAutoKinds);
+  return runToEnd(writeAutoSteps(modules, folder, options));
+}
+
+/** `writeAuto` as interruptible work. */
+export function* writeAutoSteps(
+  modules: readonly ForTarget[],
+  folder: string,
+  { inputs = [], shaders = false, ...options }: WriteAutoOptions = {},
+): Interruptible<Result<WrittenAuto>> {
+  const name = modules[0]?.module.graph.name ?? bug("no module");
+  return yield* writeSteps(folder, fileNameOf(name), {
+    inputs,
+    packed: modules.map(({ target }) => packedNameFor(name, target)),
+    emit: (sinkOf) =>
+      emitAutoSteps(modules, { ...options, packedInto: (target) => sinkOf(packedNameFor(name, target)) }),
+    shaders: ({ targets }) =>
+      shaders ? targets.flatMap((one) => shadersOf(folder, { ...one, name: fileNameOf(name) })) : [],
+  });
+}
+
+interface Emission<T> {
+  readonly inputs: readonly string[];
+  /** The names of the packed files. */
+  readonly packed: readonly string[];
+  /** Emits, with sinks for packed files. */
+  readonly emit: (sinkOf: (file: string) => WeightSink) => Interruptible<Result<T>>;
+  readonly shaders: (artifact: T) => File[];
+}
+
+type Texts = Pick<Artifact, "name" | "module" | "types">;
+
+/** Emits into a folder: all files or none. */
+function* writeSteps<T extends Texts>(
+  folder: string,
+  name: string,
+  { inputs, packed, emit, shaders }: Emission<T>,
+): Interruptible<Result<{ readonly artifact: T; readonly files: readonly WrittenFile[] }>> {
+  const paths = pathsOf(folder, name);
+  const places = packed.map((file) => join(folder, file));
+  const clash = clashOf([...Object.values(paths), ...places], inputs);
   if (clash) return clash;
   const batch = fileBatch();
-  const sink = fileSink(() => batch.begin(paths.weights));
+  const sinks = places.map((path) => ({ path, sink: fileSink(() => batch.begin(path)) }));
+  const close = (): void => {
+    for (const { sink } of sinks) sink.close();
+  };
   try {
     const made = tryWriting(folder, () => makeFolder(folder));
     if (made.diagnostics.length > 0) return { diagnostics: made.diagnostics };
-    let emitted: Result<Artifact>;
+    let emitted: Result<T>;
     try {
-      emitted = yield* emitWithinLimits(module, { ...options, packedInto: sink });
+      emitted = yield* emit((file) => sinks[packed.indexOf(file)]?.sink ?? bug(`no sink for ${file}`));
     } catch (cause) {
-      if (cause === sink.problem()) return cannotWrite(folder, cause);
+      if (sinks.some(({ sink }) => cause === sink.problem())) return cannotWrite(folder, cause);
       throw cause;
     }
-    sink.close();
+    close();
     const { value: artifact, diagnostics } = emitted;
     if (!artifact) return { diagnostics };
-    const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
-    const texts = [...textsOf(paths, artifact), ...(shaders ? shadersOf(folder, artifact) : [])];
+    const weights = sinks
+      .map(({ path, sink }) => ({ path, bytes: sink.bytes() }))
+      .filter(({ bytes }) => bytes > 0);
+    const texts = [...textsOf(paths, artifact), ...shaders(artifact)];
     const written = tryWriting(folder, () => finish(batch, texts));
     if (!written.value) return { diagnostics: written.diagnostics };
-    return { value: { artifact, files: [...written.value, ...weights] }, diagnostics: [] };
+    return { value: { artifact, files: [...written.value, ...weights] }, diagnostics };
   } finally {
-    sink.close();
+    close();
     batch.undo();
   }
 }
@@ -105,9 +187,10 @@ export function writeArtifact(
   expectText("writeArtifact", "the path of a folder", folder);
   expectList("writeArtifact", "a list of paths", inputs);
   const paths = pathsOf(folder, artifact.name);
+  const packed = join(folder, packedName(artifact.name));
   const files: File[] = [
     ...textsOf(paths, artifact),
-    ...(artifact.weights ? [[paths.weights, artifact.weights] as const] : []),
+    ...(artifact.weights ? [[packed, artifact.weights] as const] : []),
   ];
   const clash = clashOf(
     files.map(([path]) => path),
@@ -131,7 +214,6 @@ interface Paths {
   readonly module: string;
   readonly types: string;
   readonly moduleTypes: string;
-  readonly weights: string;
 }
 
 function pathsOf(folder: string, name: string): Paths {
@@ -140,11 +222,10 @@ function pathsOf(folder: string, name: string): Paths {
     types: join(folder, `${name}.d.ts`),
     // TypeScript looks for the types of an `.mjs` only in a `.d.mts`.
     moduleTypes: join(folder, `${name}.d.mts`),
-    weights: join(folder, `${name}.packed.safetensors`),
   };
 }
 
-function textsOf(paths: Paths, artifact: Artifact): File[] {
+function textsOf(paths: Paths, artifact: Texts): File[] {
   return [
     [paths.module, artifact.module],
     [paths.types, artifact.types],
@@ -152,7 +233,7 @@ function textsOf(paths: Paths, artifact: Artifact): File[] {
   ];
 }
 
-function shadersOf(folder: string, { name: net, shaders = [] }: Artifact): File[] {
+function shadersOf(folder: string, { name: net, shaders = [] }: Pick<Artifact, "name" | "shaders">): File[] {
   return shaders.map(({ name, text }) => [join(folder, `${net}.${name}.wgsl`), text]);
 }
 

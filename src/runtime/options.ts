@@ -33,6 +33,8 @@ export async function makeNet<T extends { dispose(): void }>(
   checkOptions(model, "load", options, loadKinds);
   const { signal } = options;
   signal?.throwIfAborted();
+  // Weights that fail before they are read are not unheard.
+  void Promise.resolve(options.weights).catch(() => {});
   const making = make();
   making.then(
     (net) => signal?.aborted && net.dispose(),

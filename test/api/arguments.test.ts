@@ -115,6 +115,14 @@ const reading: Required<node.ReadOptions> = {
 };
 const { packedInto: ___, ...written } = emitting;
 const writing: Required<node.WriteModuleOptions> = { ...written, inputs: [], shaders: true };
+const { target: _target, embedWeights: _embed, ...common } = emitting;
+const together: Required<api.EmitAutoOptions> = {
+  ...common,
+  order: "time",
+  packedInto: () => ({ open: nothing, write: nothing }),
+};
+const { packedInto: _into, ...writtenTogether } = together;
+const modules: readonly api.ForTarget[] = [{ target: "wasm", module }];
 const exporting: Required<api.ExportOptions> = { opset: 20, nchw: false, version: "1" };
 const { version: ____, ...exported } = exporting;
 
@@ -178,6 +186,7 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   graphDot: [module],
   explain: [module],
   emit: [module, emitting],
+  emitAuto: [modules, together],
   takePictures: [
     module,
     {
@@ -208,6 +217,11 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   readBytes: [join(folder, "none.net")],
   checkpointFiles: [join(folder, "checkpoints")],
   writeModule: [module, folder, writing],
+  writeAuto: [
+    modules,
+    folder,
+    { ...writtenTogether, inputs: [], shaders: true } satisfies Required<node.WriteAutoOptions>,
+  ],
   writeArtifact: [artifact, folder, []],
   writeFileAtomically: [join(folder, "a.txt"), "a", []],
   writeNet: [

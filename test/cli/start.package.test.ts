@@ -23,7 +23,7 @@ const light = [
   /^src\/ir\/(target|type|units)\.js$/,
   /^src\/backend\/wgsl\/adapter\.js$/,
   /^src\/export\/onnx\/opsets\.js$/,
-  /^src\/ir\/compact\.js$/,
+  /^src\/ir\/(compact|preprocess)\.js$/,
   /^src\/split\/request\.js$/,
   /^passes\/split\/(form|report)\.js$/,
 ];

@@ -6,11 +6,11 @@ import { given } from "#diagnostic/given.js";
 import { jsString } from "#diagnostic/escape.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
-import type { Artifact, EmitOptions } from "../artifact.js";
+import type { Artifact, EmitOptions, Emitted } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import {
   headerText,
-  joinSections,
+  joinParts,
   kernelComment,
   loadText,
   modelText,
@@ -30,47 +30,51 @@ import type { PrintedKernel } from "./print.js";
 import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
-export function emitJs(
+export function emitJs(program: KernelProgram, options: EmitOptions, packed?: PlacedWeights): Artifact {
+  return joinParts(jsParts(program, options, packed));
+}
+
+/** The module of a program for the `js` target, in parts. */
+export function jsParts(
   program: KernelProgram,
   options: EmitOptions,
   packed: PlacedWeights = runToEnd(placeWeights(program, options)),
-): Artifact {
+): Emitted {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
   const name = fileNameOf(program.name);
 
-  const module = joinSections([
-    headerText(program, options, "plain JavaScript"),
-    loadText(
-      program,
-      "loadJs",
-      packed,
-      `setup, launches, ${program.staged ? "staged, " : ""}table`,
-      wrappersOf(program, options.classifier),
-    ),
-    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
-      `arena: ${arenaElements(program)},`,
-      `scratch: ${program.scratch},`,
-      `prepared: ${program.prepared},`,
-    ]),
-    launchesText("Once, to prepare weights", "setup", stagedSetup(program, packed.elements), kernels),
-    program.staged ? stagedText(program) : "",
-    launchesText("In order", "launches", program.launches, kernels),
-    tableText(program.table),
-    picturesText(program, options.classifier),
-    section("Kernels"),
-    ...kernels.map((kernel) => kernel.text),
-    ...[...helpers].toSorted().map(helperText),
-    section("Runtime"),
-    ...runtimeText("js", packed),
-    ...picturesRuntime(program, options.classifier),
-    packed.embedded ?? "",
-  ]);
+  const text = {
+    head: headerText(program, options, "plain JavaScript"),
+    body: [
+      loadText(
+        "loadJs",
+        packed,
+        `setup, launches, ${program.staged ? "staged, " : ""}table`,
+        wrappersOf(program, options.classifier),
+      ),
+      modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+        `arena: ${arenaElements(program)},`,
+        `scratch: ${program.scratch},`,
+        `prepared: ${program.prepared},`,
+      ]),
+      launchesText("Once, to prepare weights", "setup", stagedSetup(program, packed.elements), kernels),
+      program.staged ? stagedText(program) : "",
+      launchesText("In order", "launches", program.launches, kernels),
+      tableText(program.table),
+      picturesText(program, options.classifier),
+      section("Kernels"),
+      ...kernels.map((kernel) => kernel.text),
+      ...[...helpers].toSorted().map(helperText),
+    ],
+    ...runtimeText("js", packed, [], picturesRuntime(program, options.classifier)),
+    ...given({ embedded: packed.embedded }),
+  };
   return {
     name,
     target: "js",
-    module,
+    text,
     types: typesText(program, { sync: true, ...given({ classifier: options.classifier }) }),
     ...packed.part,
     kernels: program.launches.length,

@@ -6,14 +6,15 @@ import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
+import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import { bytesOf } from "#ir/target.js";
-import type { Artifact, EmitOptions } from "../artifact.js";
+import type { Artifact, EmitOptions, Emitted } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { comment } from "../text.js";
 import {
   headerText,
-  joinSections,
+  joinParts,
   kernelComment,
   loadText,
   modelText,
@@ -34,46 +35,55 @@ import { layoutOf } from "./layout.js";
 import { printKernel } from "./print.js";
 
 /** Emits the module of a program for the `wasm` target. */
-export function emitWasm(
+export function emitWasm(program: KernelProgram, options: EmitOptions, packed?: PlacedWeights): Artifact {
+  return joinParts(wasmParts(program, options, packed));
+}
+
+/** The module of a program for the `wasm` target, in parts. */
+export function wasmParts(
   program: KernelProgram,
   options: EmitOptions,
   packed: PlacedWeights = runToEnd(placeWeights(program, options)),
-): Artifact {
+): Emitted {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const layout = layoutOf(program, packed.elements);
   const hasDots = program.kernels.some(({ fours }) => fours !== undefined);
-  const module = joinSections([
-    headerText(program, options, "WebAssembly"),
-    loadText(
-      program,
-      "loadWasm",
+  const text = {
+    head: headerText(program, options, "WebAssembly"),
+    body: [
+      loadText(
+        "loadWasm",
+        packed,
+        `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,
+        wrappersOf(program, options.classifier),
+      ),
+      modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+        `arena: ${arenaElements(program)},`,
+        `scratch: ${program.scratch},`,
+        `prepared: ${program.prepared},`,
+      ]),
+      `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
+      kernelsText(program, options),
+      launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
+      launchesText("In order", "launches", program, program.launches, layout),
+      stagedText(program),
+      tableText(program.table),
+      picturesText(program, options.classifier),
+      section("Kernels, as WebAssembly"),
+      `/** The binaries for SIMD and for relaxed SIMD, compressed, as base64. */\nconst binaries =\n  "${binariesText(binaryOf(program, false), binaryOf(program, true))}";\n`,
+    ],
+    ...runtimeText(
+      "wasm",
       packed,
-      `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,
-      wrappersOf(program, options.classifier),
+      hasDots ? [runtimeTexts.dots] : [],
+      picturesRuntime(program, options.classifier),
     ),
-    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
-      `arena: ${arenaElements(program)},`,
-      `scratch: ${program.scratch},`,
-      `prepared: ${program.prepared},`,
-    ]),
-    `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
-    kernelsText(program, options),
-    launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
-    launchesText("In order", "launches", program, program.launches, layout),
-    stagedText(program),
-    tableText(program.table),
-    picturesText(program, options.classifier),
-    section("Kernels, as WebAssembly"),
-    `/** The binaries for SIMD and for relaxed SIMD, compressed, as base64. */\nconst binaries =\n  "${binariesText(binaryOf(program, false), binaryOf(program, true))}";\n`,
-    section("Runtime"),
-    ...runtimeText("wasm", packed, hasDots),
-    ...picturesRuntime(program, options.classifier),
-    packed.embedded ?? "",
-  ]);
+    ...given({ embedded: packed.embedded }),
+  };
   return {
     name: fileNameOf(program.name),
     target: "wasm",
-    module,
+    text,
     types: typesText(program, { sync: true, kind: "wasm", ...given({ classifier: options.classifier }) }),
     ...packed.part,
     kernels: program.launches.length,

@@ -14,11 +14,11 @@ import { enableSubgroups } from "#runtime/wgsl/subgroups.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { addsBytes, dotHeads } from "#runtime/wgsl/words.js";
 import { arenaElements } from "#ir/arenas.js";
-import type { Artifact, EmitOptions } from "../artifact.js";
+import type { Artifact, EmitOptions, Emitted } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import {
   headerText,
-  joinSections,
+  joinParts,
   kernelComment,
   loadText,
   modelText,
@@ -167,49 +167,62 @@ function weightElements(program: KernelProgram): number {
 export function emitWgsl(
   program: KernelProgram,
   options: EmitOptions,
+  packed?: PlacedWeights,
+  printed?: ProgramShaders,
+): Artifact {
+  return joinParts(wgslParts(program, options, packed, printed));
+}
+
+/** The module of a program for the `wgsl` target, in parts. */
+export function wgslParts(
+  program: KernelProgram,
+  options: EmitOptions,
   packed: PlacedWeights = runToEnd(placeWeights(program, options)),
   printed: ProgramShaders = printShaders(program, options),
-): Artifact {
+): Emitted {
   if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");
   const name = fileNameOf(program.name);
   const hasDots = printed.shaders.some(({ text }) => addsBytes(text));
-  const module = joinSections([
-    headerText(program, options, "WebGPU"),
-    loadText(
-      program,
-      "loadWgsl",
+  const text = {
+    head: headerText(program, options, "WebGPU"),
+    body: [
+      loadText(
+        "loadWgsl",
+        packed,
+        `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
+        wrappersOf(program, options.classifier),
+      ),
+      modelText(program, packed, (port) => placeText(program, port), [
+        `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
+        `weightParts: [${program.weightParts.join(", ")}],`,
+        ...(options.f16 ? [`halves: [${arenasOfHalves(program).join(", ")}],`] : []),
+        ...(program.subgroups ? [`subgroup: ${program.subgroups.items},`] : []),
+        ...block(
+          "limits:",
+          Object.entries(neededLimits(program, printed)).map(([key, value]) => `${key}: ${value},`),
+        )
+          .join("\n")
+          .concat(",")
+          .split("\n"),
+      ]),
+      launchesText(program, printed),
+      tableText(program.table),
+      picturesText(program, options.classifier),
+      section("Shaders"),
+      shadersText(printed),
+    ],
+    ...runtimeText(
+      "wgsl",
       packed,
-      `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
-      wrappersOf(program, options.classifier),
+      hasDots ? [runtimeTexts.words] : [],
+      picturesRuntime(program, options.classifier),
     ),
-    modelText(program, packed, (port) => placeText(program, port), [
-      `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
-      `weightParts: [${program.weightParts.join(", ")}],`,
-      ...(options.f16 ? [`halves: [${arenasOfHalves(program).join(", ")}],`] : []),
-      ...(program.subgroups ? [`subgroup: ${program.subgroups.items},`] : []),
-      ...block(
-        "limits:",
-        Object.entries(neededLimits(program, printed)).map(([key, value]) => `${key}: ${value},`),
-      )
-        .join("\n")
-        .concat(",")
-        .split("\n"),
-    ]),
-    launchesText(program, printed),
-    tableText(program.table),
-    picturesText(program, options.classifier),
-    section("Shaders"),
-    shadersText(printed),
-    section("Runtime"),
-    ...(hasDots ? [runtimeTexts.words] : []),
-    ...runtimeText("wgsl", packed),
-    ...picturesRuntime(program, options.classifier),
-    packed.embedded ?? "",
-  ]);
+    ...given({ embedded: packed.embedded }),
+  };
   return {
     name,
     target: "wgsl",
-    module,
+    text,
     types: typesText(program, { sync: false, kind: "gpu", ...given({ classifier: options.classifier }) }),
     ...packed.part,
     shaders: printed.shaders.map(({ name: own, text, subgroup }) => ({

@@ -39,6 +39,8 @@ export function wgslTargetFor(limits: Limits, adapter: AdapterClass = "gpu"): Ta
     lanes: 4,
     scratchBytes: limits.maxComputeWorkgroupStorageSize,
     ...classes[adapter],
+    // A page gets a buffer of the GPU some frames of work later: about 2 ms after the last kernel.
+    answer: 2e-3,
     addsProducts: true,
     integers: true,
     words: true,

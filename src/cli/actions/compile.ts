@@ -1,13 +1,8 @@
 // The action of `cleave compile`: compiles a model into one ES module, its types and its packed weights.
 
-import { gzipSync } from "node:zlib";
 import type { Task } from "#compile/classifier.js";
 import { checkEmbedding } from "#compile/emit.js";
-import { lineText } from "#diagnostic/escape.js";
-import { bytesText } from "#ir/units.js";
 import { given } from "#diagnostic/given.js";
-import { compactText } from "#report/compact.js";
-import { quantizedText } from "#report/quantized.js";
 import { countsOf } from "#report/counts.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
@@ -18,12 +13,14 @@ import type { ModelOptions } from "../options/model.js";
 import type { WithQuantize } from "../options/quantize.js";
 import { jsonText } from "../output/json.js";
 import { packing } from "../output/progress.js";
-import { flushedText, summaryText } from "../output/summary.js";
+import { flushedText, summaryText, writtenText } from "../output/summary.js";
 import { report } from "../output/terminal.js";
 import { optimizeQuantized } from "../quantize/quantize.js";
+import { changesText } from "../quantize/changes.js";
 import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
-import { splitText } from "../split/text.js";
+
+import { compileForTargets } from "../targets/compile-for-targets.js";
 
 export interface CompileOptions extends ModelOptions, WithQuantize, PictureOptions {
   readonly output: string;
@@ -41,24 +38,29 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   const devices = readDevices(options, session);
   const fitted = devices && (await optimizeQuantized(model, options, session));
   if (!fitted) return;
-  const { optimized, responses, quantized } = fitted;
+  const { optimized, quantized } = fitted;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
     if (problems.length > 0) return;
   }
   session.progress.show("making kernels");
-  const steps = writeModuleSteps(optimized.module, options.output, {
-    target: options.target,
+  const how = {
     ...devices,
     f16: options.f16 ?? false,
     verify: options.verify ?? false,
     shaders: options.emit === "wgsl",
-    embedWeights: options.embedWeights ?? false,
     sources: model.sources,
     inputs: model.files,
     onPacked: packing(session.progress),
     ...given({ task: options.task }),
+  };
+  if (options.targets)
+    return compileForTargets(model, fitted, { ...options, targets: options.targets }, how, session);
+  const steps = writeModuleSteps(optimized.module, options.output, {
+    ...how,
+    target: options.target,
+    embedWeights: options.embedWeights ?? false,
   });
   const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
@@ -80,14 +82,6 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   }
   terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
-  if (optimized.compact) terminal.out(`${compactText(optimized.compact)}\n`);
-  if (quantized) terminal.out(quantizedText(quantized.report));
-  if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
-  for (const { path: file, bytes } of files) {
-    const zipped =
-      file.endsWith(".mjs") && !options.embedWeights
-        ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`
-        : "";
-    terminal.out(`wrote ${lineText(file)} (${bytesText(bytes)}${zipped})\n`);
-  }
+  terminal.out(changesText(fitted));
+  terminal.out(writtenText(files, options.embedWeights ? undefined : artifact.module));
 }

@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 import { Option } from "commander";
+import type { Task } from "#compile/classifier.js";
 import type { CompileOptions } from "../actions/compile.js";
-import { tasks } from "#compile/classifier.js";
 import { withFitOptions } from "../options/fit.js";
 import { withPictureOptions } from "../options/image.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
@@ -11,9 +11,14 @@ import { withPassOptions } from "../options/passes.js";
 import { withQuantizeOption } from "../options/quantize.js";
 import type { Session } from "../session/session.js";
 
+/** As in `src/compile/classifier.ts`, which would load the compiler. */
+const tasks: readonly Task[] = ["classify"];
+
 export function addCompile(root: Command, session: Session): void {
   withPictureOptions(
-    withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("compile"))))),
+    withQuantizeOption(
+      withFitOptions(withPassOptions(withModelOptions(root.command("compile")), { several: true })),
+    ),
   )
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)

@@ -16,6 +16,9 @@ import { parseSplit, splitHelp } from "./split.js";
 
 export interface PassOptions extends Pick<ModelOptions, "weights"> {
   readonly target: TargetName;
+  /** Several targets for one module, and in which order it tries them; absent for one. */
+  readonly targets?: readonly TargetName[];
+  readonly targetOrder?: "time" | "given";
   readonly winograd: boolean;
   readonly winogradMemory: number;
   readonly limits?: string;
@@ -40,13 +43,14 @@ const defaultAdapter: AdapterClass = "gpu";
 /** Options that only the target wgsl has. */
 const gpuOptions = ["f16", "adapter", "limits", "emit"] as const;
 
-/** Adds the options of the passes. */
-export function withPassOptions(command: Command): Command {
+/** Adds the options of the passes; `several` says whether the command can compile for several targets at once. */
+export function withPassOptions(command: Command, { several = false } = {}): Command {
   return command
     .hook("preAction", () => {
-      const { target } = command.opts<PassOptions>();
+      if (several) separateTargets(command);
+      const { target, targets = [target] } = command.opts<PassOptions>();
       const wrong = gpuOptions.find((name) => command.getOptionValueSource(name) === "cli");
-      if (wrong !== undefined && target !== "wgsl")
+      if (wrong !== undefined && !targets.includes("wgsl"))
         command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
@@ -54,11 +58,7 @@ export function withPassOptions(command: Command): Command {
       const misused = wrongSamples(command.opts(), quantizes);
       if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
     })
-    .addOption(
-      new Option("--target <target>", "the platform of the module")
-        .choices(targetNames)
-        .default(defaultTarget),
-    )
+    .addOption(targetOption(several))
     .addOption(
       new Option("--winograd <on|off>", "use Winograd's algorithm for 3×3 convolutions where it is faster")
         .argParser(onOff)
@@ -104,6 +104,47 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the invariants of the graph after each pass, and the kernels")
     .option("--time", "print how long each pass took");
+}
+
+function targetOption(several: boolean): Option {
+  if (!several)
+    return new Option("--target <target>", "the platform of the module")
+      .choices(targetNames)
+      .default(defaultTarget);
+  return new Option(
+    "--target <targets>",
+    `the platform of the module: ${targetNames.join(", ")}; several with commas between, of which the net takes the first that can run where it is loaded; or auto for all of them, the fastest first`,
+  )
+    .argParser(someTargets)
+    .default(defaultTarget);
+}
+
+/** Checks a list of targets, and returns it. */
+function someTargets(text: string): string {
+  const names = text === "auto" ? targetNames : someOf(commaList(text));
+  const wrong = names.find((name) => !(targetNames as readonly string[]).includes(name));
+  if (wrong !== undefined)
+    throw new InvalidArgumentError(
+      `there is no target ${wrong}; there are ${targetNames.join(", ")} and auto.`,
+    );
+  if (new Set(names).size < names.length) throw new InvalidArgumentError("it names a target twice.");
+  return text;
+}
+
+/** Sets `targets` if `target` is a list, and `target` to the one that decides what all have in common. */
+function separateTargets(command: Command): void {
+  const text = command.opts<{ readonly target: string }>().target;
+  const names = text === "auto" ? targetNames : commaList(text);
+  const [first] = names;
+  command.setOptionValue("target", text === "auto" ? defaultTarget : first);
+  if (names.length === 1) return;
+  if (command.getOptionValueSource("embedWeights") === "cli")
+    command.error(
+      "error: --embed-weights is for one target: each target has weights of its own, and a module with all of them would be large",
+      { exitCode: exit.wrongUsage },
+    );
+  command.setOptionValue("targets", names);
+  command.setOptionValue("targetOrder", text === "auto" ? "time" : "given");
 }
 
 /** The error if a split needs samples and has none, or the other way round. `quantizes` says whether the command can also quantize with them. */

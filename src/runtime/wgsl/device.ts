@@ -22,7 +22,7 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
     throw gpuError(
       "no-webgpu",
       `${model.name}: there is no WebGPU here (navigator.gpu is missing); use a browser that has it, on a page from https or localhost, ` +
-        "or in Node pass load({ gpu: create([]) }) with create from the package webgpu",
+        "or compile with --target wasm or auto; in Node pass load({ gpu: create([]) }) with create from the package webgpu",
     );
   }
   if (typeof gpu.requestAdapter !== "function")
@@ -32,7 +32,7 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   if (!adapter) {
     throw gpuError(
       "no-adapter",
-      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target js runs without one`,
+      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target wasm, or with --target auto, runs without one`,
     );
   }
   checkLimits(model, adapter.limits, "the adapter");
