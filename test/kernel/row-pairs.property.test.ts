@@ -135,3 +135,36 @@ test.each([
   const rows = [255, 0, 0, 255].flatMap((value) => new Array<number>(inputs).fill(value));
   expect(hasPairs(same(text, jsTile, seededRandom(1), rows))).toBe(pairs);
 });
+
+test.each(seedsFor(8))("products of Winograd's algorithm, seed %i", (seed) => {
+  const random = seededRandom(seed + 1);
+  // With this many channels, transforms pay; odd rows and columns leave parts of tiles.
+  const [inputs, filters] = [random.pick([32, 40]), random.pick([32, 35])];
+  const shape = [3, 3, inputs, filters];
+  const text = `net t {
+    input x: u8[${random.int(1, 2)}, ${random.int(7, 12)}, ${random.int(7, 12)}, ${inputs}]
+    param w: i8[${shape.join(", ")}] = ${weight(random, shape)}
+    y = conv2d(x, w, padding=same, zero=${random.pick([0, 128])})
+    output y = dequantize(y, 1)
+  }`;
+  const kernels = same(text, jsTile, random);
+  const transformed = kernels.filter(({ name }) => name.startsWith("winograd_"));
+  expect(hasPairs(transformed), text).toBe(true);
+});
+
+// An element of transformed inputs is at most 4 · 255, and the weights of one tap stay as they are: 4 · 255 · 127 · 129 is the last such product
+// below 2²⁶ quarters.
+test.each([
+  { inputs: 129, pairs: true },
+  { inputs: 130, pairs: false },
+])("products of transforms of $inputs channels, at the ends of their range", ({ inputs, pairs }) => {
+  const text = `net t {
+    input x: u8[1, 6, 6, ${inputs}]
+    param w: i8[3, 3, ${inputs}, 32] = quantize(pad(ones(shape=[1, 1, ${inputs}, 32]), before=[0, 0, 0, 0], after=[2, 2, 0, 0]), ${1 / 127}, type="i8")
+    y = conv2d(x, w, padding=same)
+    output y = dequantize(y, 1)
+  }`;
+  const values = Array.from({ length: 36 * inputs }, (_, at) => (Math.floor(at / inputs / 2) % 2) * 255);
+  const kernels = same(text, jsTile, seededRandom(1), values);
+  expect(hasPairs(kernels.filter(({ name }) => name.startsWith("winograd_")))).toBe(pairs);
+});

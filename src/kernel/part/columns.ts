@@ -25,7 +25,7 @@ export function weightColumns(
     readonly branches?: number;
     /** Elements of a run, if rows of A are read as vecs where this helps. */
     readonly run?: number;
-    readonly twoRows?: boolean;
+    readonly twoRows?: number | undefined;
   },
 ): (group: Int) => Columns {
   const { depth, columns, groups = 1, branches = 1, run, twoRows } = size;

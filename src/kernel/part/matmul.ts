@@ -58,8 +58,11 @@ export interface Columns {
    * rows of A are read as vecs, in runs of a multiple of the lanes.
    */
   readonly deep?: boolean;
-  /** Whether two rows of A share a register (`row-pairs.ts`): both are whole numbers, and all sums smaller than `largestOfTwo`. */
-  readonly twoRows?: boolean;
+  /**
+   * Present if two rows of A share a register (`row-pairs.ts`): elements of A are whole numbers, all products are multiples of this power of two,
+   * and all sums smaller than `largestOfTwo` such units.
+   */
+  readonly twoRows?: number;
   /** Present if the factors are bytes. Then elements of B are bytes, and `depth` is a multiple of four for each run. */
   readonly bytes?: ByteColumns;
   /** Present if items multiply words of bytes: four rows of B after another are in one row of words. Sums begin with the bias, which is i32. */
@@ -302,7 +305,10 @@ function emitTile(
   sumLoops(k, sums.flat(), [...levels, ...loops], multiply, productBlock);
   for (const [r, row] of sums.entries())
     for (const [c, sum] of row.entries()) {
-      const parts = units[r]?.length === 2 ? divided(k, sum) : [deep > 1 ? horizontal("add", sum) : sum];
+      const parts =
+        units[r]?.length === 2
+          ? divided(k, sum, columns.twoRows ?? 1)
+          : [deep > 1 ? horizontal("add", sum) : sum];
       for (const [part, one] of parts.entries())
         finish(
           one,

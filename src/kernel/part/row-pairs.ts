@@ -3,10 +3,10 @@
 // For whole numbers a and b, a + 2²⁷·b times a weight w is a·w + 2²⁷·(b·w). Sums of such products are exact, and can be divided again, while
 // both parts are greater than −2²⁶ and less than 2²⁶: then all is less than 2²⁷ · (2²⁶ − 1) + 2²⁶, and so less than 2⁵³.
 
-import type { Int } from "../ir/build.js";
-import { address, addInt, compare, f32, int, load, madd, mulInt, unary } from "../ir/build.js";
+import type { Int, Loops } from "../ir/build.js";
+import { address, addInt, binary, compare, f32, int, load, madd, mulInt, unary } from "../ir/build.js";
 import type { Place, Register, Value } from "../ir/ir.js";
-import type { Columns } from "./matmul.js";
+import type { Columns, Runs } from "./matmul.js";
 import type { Build } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";
 import { stripHeight } from "./strip.js";
@@ -15,7 +15,7 @@ import type { Tile } from "./tile.js";
 /** What the second of two numbers is multiplied by. */
 const upper = 2 ** 27;
 
-/** Two sums that share a register must be smaller than this. */
+/** Two sums that share a register must be smaller than this, in units of theirs. */
 export const largestOfTwo = upper / 2;
 
 /** Rows in pairs: element c of rows 2·n and 2·n + 1 of a tile is at `start + n·stride + c`. */
@@ -30,9 +30,10 @@ export function joinTwo(first: Value, second: Value): Value {
   return madd(second, f32(upper), first);
 }
 
-/** The two sums of a register. */
-export function divided(k: Build, sum: Register): readonly [Value, Value] {
-  const second = k.let("second", unary("floor", madd(sum, f32(1 / upper), f32(0.5))));
+/** The two sums of a register, multiples of a power of two. */
+export function divided(k: Build, sum: Register, unit: number): readonly [Value, Value] {
+  const units = unary("floor", madd(sum, f32(1 / (upper * unit)), f32(0.5)));
+  const second = k.let("second", unit === 1 ? units : binary("mul", units, f32(unit)));
   return [madd(second, f32(-upper), sum), second];
 }
 
@@ -60,6 +61,7 @@ export function joinRows(
   tile: Tile,
   columns: Columns,
   from: { readonly place: Place; readonly start: Int; readonly stride: number; readonly rows: number },
+  loops: Loops = k.items,
 ): ((row: Int, element?: Int) => RowPairs) | undefined {
   const { stride } = from;
   const count = Math.floor(from.rows / 2);
@@ -67,7 +69,7 @@ export function joinRows(
   if (k.reserved + 2 * count * stride >= tile.scratch) return undefined;
   const place: Place = { kind: "doubles" };
   const base = k.doubles(count * stride);
-  k.items(["pair"], [count], (pair = 0) => {
+  loops(["pair"], [count], (pair = 0) => {
     const start = k.letInt("from", addInt(from.start, mulInt(pair, 2 * stride)));
     const to = k.letInt("to", addInt(mulInt(pair, stride), base));
     joinElements(k, { place: from.place, start }, { place, start: to }, stride, stride);
@@ -77,6 +79,12 @@ export function joinRows(
     start: addInt(mulInt(int("div", row, 2), stride), element, base),
     stride,
   });
+}
+
+/** Runs over one line of rows that may be joined too. */
+export function pairedRuns(runs: Runs, pairs: ((row: Int) => RowPairs) | undefined): Runs {
+  if (!pairs) return runs;
+  return { ...runs, rows: (run, line, row) => ({ ...runs.rows(run, line, row), pairs: pairs(row) }) };
 }
 
 /**

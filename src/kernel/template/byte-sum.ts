@@ -3,7 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { Node, WeightId } from "#ir/graph.js";
-import { nodeOf } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
 import { given } from "#diagnostic/given.js";
 import type { TensorType } from "#ir/type.js";
 import { channels } from "#ir/type.js";
@@ -59,16 +59,53 @@ function isOfBytes({ schedule: { graph, target } }: Context, { node }: Sum): boo
   return isByteSum(graph, node, target);
 }
 
-/** Whether the products of bytes of two rows are summed in one register of float64 (`unitsOf`): all sums of theirs must be small enough. */
-export function sumsTwoRows(c: Context, of: Sum): boolean {
-  const { k, schedule } = c;
-  if (k.lanes > 1 || k.sumsInBlocks || !isOfBytes(c, of)) return false;
-  const [low, high] = integerRange(schedule.graph, of.node.inputs[0] ?? -1);
-  const zero = zeroPointOf(opOf(of.node.op), of.node.attributes, 0);
+/** The unit of products of bytes if two rows of them are summed in one register of float64: then all sums are small enough. */
+export function sumsTwoRows(c: Context, of: Sum): 1 | undefined {
+  if (!holdsTwoRows(c) || !isOfBytes(c, of)) return undefined;
   const sums = new Float64Array(channels(of.node.type.shape));
-  for (const [at, weight] of schedule.weights.readF32(weightOf(of)).entries())
+  for (const [at, weight] of c.schedule.weights.readF32(weightOf(of)).entries())
     sums[at % sums.length] = (sums[at % sums.length] ?? 0) + Math.abs(weight);
-  return Math.max(-low, high, Math.abs(zero)) * greatest([...sums], 0) < largestOfTwo;
+  return largestInput(c, of) * greatest([...sums], 0) < largestOfTwo ? 1 : undefined;
+}
+
+/**
+ * The same for the products of 2×2 tiles of Winograd's algorithm. An element of Bᵀ d B is at most the sum of four integers, and those of
+ * G g Gᵀ are multiples of 1/4. (`src/kernel/part/winograd-floats.ts` has the transforms.)
+ */
+export function transformsTwoRows(c: Context, of: Sum): 0.25 | undefined {
+  const { graph, weights } = c.schedule;
+  const w = operands(graph, of.node)[1];
+  if (!holdsTwoRows(c) || of.node.type.dtype !== "i32" || w?.op !== "constant") return undefined;
+  const [, , depth = 1, columns = 1] = w.type.shape;
+  const values = weights.readF32(weightOf(of));
+  const sums = new Float64Array(16 * columns);
+  for (let at = 0; at < depth * columns; at += 1) {
+    const inColumns = [0, 1, 2].map((tx) =>
+      transformedRow([0, 1, 2].map((ty) => values[(ty * 3 + tx) * depth * columns + at] ?? 0)),
+    );
+    for (let row = 0; row < 4; row += 1)
+      for (const [column, value] of transformedRow(inColumns.map((one) => one[row] ?? 0)).entries()) {
+        const product = (at % columns) * 16 + row * 4 + column;
+        sums[product] = (sums[product] ?? 0) + Math.abs(value);
+      }
+  }
+  return 4 * largestInput(c, of) * greatest([...sums], 0) < largestOfTwo / 4 ? 0.25 : undefined;
+}
+
+/** G of 2×2 tiles. */
+function transformedRow([a = 0, b = 0, c = 0]: readonly number[]): readonly number[] {
+  return [a, (a + b + c) / 2, (a - b + c) / 2, c];
+}
+
+/** Whether registers are float64, one number each. */
+function holdsTwoRows({ k, schedule }: Context): boolean {
+  return k.lanes === 1 && !k.sumsInBlocks && schedule.target.integers === true;
+}
+
+/** The greatest absolute value of the integers that a sum reads, in its border too. */
+function largestInput({ schedule }: Context, { node }: Sum): number {
+  const [low, high] = integerRange(schedule.graph, node.inputs[0] ?? -1);
+  return Math.max(-low, high, Math.abs(zeroPointOf(opOf(node.op), node.attributes, 0)));
 }
 
 /** The steps after the sum of a stage, its bias first, if the sum does not begin with that. */

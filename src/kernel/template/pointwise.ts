@@ -13,7 +13,7 @@ import type { Build, Operand } from "../part/operands.js";
 import { roundToFours } from "../part/pack-bytes.js";
 import type { Columns, Runs } from "../part/matmul.js";
 import { columnParts, emitMatmul } from "../part/matmul.js";
-import { joinRows } from "../part/row-pairs.js";
+import { joinRows, pairedRuns } from "../part/row-pairs.js";
 import { vectors } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
@@ -86,13 +86,7 @@ export function pointwiseByBlocks(c: Context): Body {
       emitMatmul(k, tile, {
         lines: 1,
         rows: size,
-        runs: widened || {
-          ...plain,
-          rows: (run, line, row) => ({
-            ...plain.rows(run, line, row),
-            ...(pairs ? { pairs: pairs(row) } : {}),
-          }),
-        },
+        runs: widened || pairedRuns(plain, pairs),
         columns,
         ...(parts > 1 ? { part: { index: k.letInt("part", int("rem", block, parts)), count: parts } } : {}),
         finish: (sum, _line, row, column) =>

@@ -27,6 +27,7 @@ import type { Columns } from "../part/matmul.js";
 import { columnParts, emitMatmul } from "../part/matmul.js";
 import type { Operand } from "../part/operands.js";
 import { preparedParameter } from "../part/operands.js";
+import { joinRows, pairedRuns } from "../part/row-pairs.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";
 import type { StripOptions, WindowSpec } from "../part/strip.js";
@@ -37,7 +38,7 @@ import type { Lanes, Transform } from "../part/tile-transform.js";
 import { floatLanes, integerLanes, scratchFor, transformTile } from "../part/tile-transform.js";
 import { byteInputs, byteResults, transformedBytes } from "../part/winograd-bytes.js";
 import { floatInputs, floatResults, matrixElements, transformedFloats } from "../part/winograd-floats.js";
-import { bytesSummed, sumsBytes } from "./byte-sum.js";
+import { bytesSummed, sumsBytes, transformsTwoRows } from "./byte-sum.js";
 import type { Context, StageOf } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
 
@@ -93,7 +94,7 @@ interface Side extends Pick<Lanes, "element"> {
 interface Arithmetic {
   readonly inputs: Side;
   readonly results: Side;
-  readonly columns: Pick<Columns, "place" | "bytes">;
+  readonly columns: Pick<Columns, "place" | "bytes" | "twoRows">;
   readonly strip: Pick<StripOptions, "fill" | "element">;
   /** The sum of a result, from the transformed products. */
   readonly sumOf: (value: Value, channel: Int) => Value;
@@ -118,7 +119,10 @@ function floats(c: Context, of: StageOf<"conv2d">, size: WinogradSize, extents: 
   return {
     inputs: side(floatInputs(size)),
     results: side(floatResults(size)),
-    columns: { place: preparedParameter(k, "u", transformed) },
+    columns: {
+      place: preparedParameter(k, "u", transformed),
+      ...given({ twoRows: size === 2 ? transformsTwoRows(c, of) : undefined }),
+    },
     strip: { fill: 0 },
     sumOf: (value) => value,
     epilogue,
@@ -246,16 +250,19 @@ export function winogradBody(c: Context): Body {
         });
       });
 
-      k.items(["product"], [products], (product = 0) =>
+      k.items(["product"], [products], (product = 0) => {
+        const start = addInt(mulInt(product, inputStep), factors.start);
+        const matrix = { place: factors.place, start, stride: wideDepth, rows: tiles };
+        const runs = plainRuns(matrix, depth, (row) =>
+          addInt(mulInt(product, inputStep), mulInt(row, wideDepth), factors.start),
+        );
         emitMatmul(
           k,
           tile,
           {
             lines: 1,
             rows: tiles,
-            runs: plainRuns({ place: factors.place, stride: wideDepth }, depth, (row) =>
-              addInt(mulInt(product, inputStep), mulInt(row, wideDepth), factors.start),
-            ),
+            runs: pairedRuns(runs, joinRows(k, tile, { ...b, start: 0 }, matrix, k.nest)),
             columns: { ...b, start: mulInt(product, matrixElements(depth, columns)) },
             ...(parts > 1 ? { part: { index: part, count: parts } } : {}),
             finish: (sum, _line, row, column) =>
@@ -266,8 +273,8 @@ export function winogradBody(c: Context): Body {
               ),
           },
           k.nest,
-        ),
-      );
+        );
+      });
 
       const ownColumns = columns / parts;
       k.items(["tileRow", "tileColumn"], [rows, across], (tileRow = 0, tileColumn = 0) => {
