@@ -13,6 +13,8 @@ export interface Artifact {
   readonly module: string;
   /** Its TypeScript declarations. */
   readonly types: string;
+  /** The script of workers, `<net>.worker.js`, if the module was to have it as a file. */
+  readonly worker?: string;
   /** The packed file; absent if a sink took it, if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
   /** The shaders of the target wgsl by name, as the module contains them; with `f16`, in the form for devices that have f16. */
@@ -59,6 +61,8 @@ export interface EmitOptions {
   readonly packedInto?: WeightSink;
   /** Called while weights are packed, with the number of bytes done so far and the number of all bytes. */
   readonly onPacked?: (done: number, all: number) => void;
+  /** wasm: whether workers are started from a file of their own, and not from a blob. */
+  readonly workerFile?: boolean;
   /** wgsl: whether to store weights and tensors inside the net as f16 if the device supports it. */
   readonly f16?: boolean;
   /** What the net does with pictures beside `run`: it classifies them. */

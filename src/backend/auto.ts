@@ -1,15 +1,16 @@
 // One module for several targets: the parts of each in a function of its own, and one runtime that chooses among them.
 
 import { jsString } from "#diagnostic/escape.js";
+import { given } from "#diagnostic/given.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, Emitted, EmitOptions } from "./artifact.js";
 import { joinSections, section } from "./module-text.js";
 import { comment } from "./text.js";
 
 /** A module for several targets. */
-export interface AutoArtifact extends Pick<Artifact, "name" | "module" | "types"> {
+export interface AutoArtifact extends Pick<Artifact, "name" | "module" | "types" | "worker"> {
   /** The targets in the order in which the module tries them, with what is true of each. */
-  readonly targets: readonly (Omit<Artifact, "name" | "module" | "types"> & {
+  readonly targets: readonly (Omit<Artifact, "name" | "module" | "types" | "worker"> & {
     /** Modelled, for one sample, from the call of `run` to its result. */
     readonly seconds: number;
   })[];
@@ -41,8 +42,9 @@ export function joinTargets(
     name: first?.emitted.name ?? name,
     module,
     types,
+    ...given({ worker: parts.find(({ emitted }) => emitted.worker)?.emitted.worker }),
     targets: parts.map(({ emitted, seconds }) => {
-      const { text: _, types: __, name: ___, ...facts } = emitted;
+      const { text: _, types: __, name: ___, worker: ____, ...facts } = emitted;
       return { ...facts, seconds };
     }),
   };

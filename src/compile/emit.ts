@@ -54,6 +54,8 @@ export interface EmitModuleOptions extends Devices, LowerOptions {
   readonly f16?: boolean;
   /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
+  /** wasm: whether the workers of threads are started from a file of their own, for pages whose policy does not allow `blob:`. */
+  readonly workerFile?: boolean;
   /** What the net does beside `run`: `classify` gives the classes of pictures. */
   readonly task?: Task;
   /** Receives the packed file while it is made; without it, the artifact holds the file. */
@@ -71,6 +73,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   f16: aBoolean,
   verify: aBoolean,
   embedWeights: aBoolean,
+  workerFile: aBoolean,
   task: oneOf(tasks),
   packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),
   onPacked: aFunction,
@@ -151,6 +154,7 @@ function* emitSteps(
   const emitOptions = {
     version,
     embedWeights: options.embedWeights ?? false,
+    workerFile: options.workerFile ?? false,
     // f16 holds whole numbers only up to 2,048, and sums of integers must be exact.
     f16: (options.f16 ?? false) && !hasIntegers(module.graph),
     ...given({

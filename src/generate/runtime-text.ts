@@ -14,7 +14,8 @@ const parts = {
   pictures: ["pictures", "pixels"],
   classify: ["classify"],
   js: ["js"],
-  wasm: ["wasm/crew", "wasm/workers", "wasm/binary", "wasm/machine"],
+  wasm: ["wasm/crew", "wasm/attend", "wasm/workers", "wasm/binary", "wasm/machine"],
+  worker: ["wasm/crew", "wasm/attend"],
   dots: ["wasm/dots"],
   wgsl: [
     "wgsl/machine",

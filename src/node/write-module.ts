@@ -130,7 +130,7 @@ interface Emission<T> {
   readonly shaders: (artifact: T) => File[];
 }
 
-type Texts = Pick<Artifact, "name" | "module" | "types">;
+type Texts = Pick<Artifact, "name" | "module" | "types" | "worker">;
 
 /** Emits into a folder: all files or none. */
 function* writeSteps<T extends Texts>(
@@ -214,6 +214,7 @@ interface Paths {
   readonly module: string;
   readonly types: string;
   readonly moduleTypes: string;
+  readonly worker: string;
 }
 
 function pathsOf(folder: string, name: string): Paths {
@@ -222,6 +223,7 @@ function pathsOf(folder: string, name: string): Paths {
     types: join(folder, `${name}.d.ts`),
     // TypeScript looks for the types of an `.mjs` only in a `.d.mts`.
     moduleTypes: join(folder, `${name}.d.mts`),
+    worker: join(folder, `${name}.worker.js`),
   };
 }
 
@@ -230,6 +232,7 @@ function textsOf(paths: Paths, artifact: Texts): File[] {
     [paths.module, artifact.module],
     [paths.types, artifact.types],
     [paths.moduleTypes, `export * from "./${artifact.name}.js";\n`],
+    ...(artifact.worker === undefined ? [] : [[paths.worker, artifact.worker] as const]),
   ];
 }
 

@@ -159,29 +159,33 @@ async function download(
     return ofResponse(model, response, where);
   } catch (error) {
     signal?.throwIfAborted();
-    throw cannotRead(model, where, (await refused.why()) ?? error);
+    const directive = await refused.directive();
+    const why = `the page's Content-Security-Policy refuses it; allow its origin in \`${directive}\``;
+    throw cannotRead(model, where, directive ? why : error);
   } finally {
     refused.end();
   }
 }
 
-/** Hears whether the page's policy refuses a download, which `fetch` does not say. */
-function watchPolicy(): { readonly why: () => Promise<string | undefined>; readonly end: () => void } {
+/** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
+export function watchPolicy(): {
+  readonly directive: () => Promise<string | undefined>;
+  readonly end: () => void;
+} {
   const { document } = globalThis as { document?: EventTarget };
+  const target = document ?? (globalThis as Partial<EventTarget>);
   let directive: string | undefined;
   const hear = (event: Event): void => {
     directive = (event as { effectiveDirective?: string }).effectiveDirective;
   };
-  document?.addEventListener("securitypolicyviolation", hear);
+  target.addEventListener?.("securitypolicyviolation", hear);
   return {
-    async why() {
-      // The event comes after the failure.
+    async directive() {
+      // The event may come after the failure.
       await new Promise((resolve) => setTimeout(resolve, 0));
-      return (
-        directive && `the page's Content-Security-Policy refuses it; allow its origin in \`${directive}\``
-      );
+      return directive;
     },
-    end: () => document?.removeEventListener("securitypolicyviolation", hear),
+    end: () => target.removeEventListener?.("securitypolicyviolation", hear),
   };
 }
 

@@ -60,6 +60,7 @@ const emitting: Required<api.EmitModuleOptions> = {
   f16: false,
   verify: false,
   embedWeights: false,
+  workerFile: false,
   task: "classify",
   packedInto: { open: nothing, write: nothing },
   onPacked: nothing,

@@ -16,6 +16,7 @@ import { hasChromium, inPage, isolation, launch, ready, serve, watch } from "./c
 
 const { value: model } = readModel(join(import.meta.dirname, "../../examples/fm_resnet16.net"));
 const { value: artifact } = compile(model!, { target: "wasm" });
+const { value: withFile } = compile(model!, { target: "wasm", workerFile: true });
 
 /** What a page or worker does: three samples, twice with `run`, and once with `runSync`; every launch is divided. */
 const work = `
@@ -45,6 +46,13 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
     addEventListener("message", async ({ data }) => postMessage(await work(...data).catch(String)));`,
   [`/${artifact!.name}.mjs`]: artifact!.module,
   [`/${artifact!.name}.packed.safetensors`]: artifact!.weights!,
+};
+
+/** The same with a file of the worker's script. */
+const filesWithWorker: typeof files = {
+  ...files,
+  [`/${artifact!.name}.mjs`]: withFile!.module,
+  [`/${artifact!.name}.worker.js`]: withFile!.worker!,
 };
 
 interface Work {
@@ -79,16 +87,17 @@ describe.skipIf(!hasChromium)("threads in Chromium", () => {
 
   async function open(
     headers: Readonly<Record<string, string>>,
-    visit: (page: Page, warnings: readonly string[]) => Promise<void>,
+    visit: (page: Page, warnings: readonly string[], problems: string[]) => Promise<void>,
+    served = files,
   ): Promise<void> {
-    const server: Server = await serve((path) => files[path], headers);
+    const server: Server = await serve((path) => served[path], headers);
     const context = await browser.newContext();
     try {
       const page = await context.newPage();
       const { problems, warnings } = watch(page);
       await page.goto(server.url);
       await ready(page, "inWorker");
-      await visit(page, warnings);
+      await visit(page, warnings, problems);
       expect(problems).toEqual([]);
     } finally {
       await context.close();
@@ -122,5 +131,73 @@ describe.skipIf(!hasChromium)("threads in Chromium", () => {
         );
       });
     });
+  });
+
+  const policy = (text: string) => ({
+    ...isolation,
+    "Content-Security-Policy": `default-src 'self' 'unsafe-inline'; img-src data:; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; ${text}`,
+  });
+  const { [`/${artifact!.name}.worker.js`]: _, ...withoutWorker } = filesWithWorker;
+
+  test.each<[string, string, typeof files, RegExp]>([
+    [
+      "a policy that forbids blobs as workers",
+      "worker-src 'self'",
+      files,
+      /one thread instead of 2, since no worker can start: the page's Content-Security-Policy refuses them \(`worker-src`\); allow `blob:` in `worker-src`, or compile with --worker-file/,
+    ],
+    [
+      "a policy that forbids all workers",
+      "worker-src 'none'",
+      filesWithWorker,
+      /one thread instead of 2, since no worker can start: .*\(`worker-src`\)/,
+    ],
+    [
+      "a policy that trusts no address of a script",
+      "worker-src blob:; require-trusted-types-for 'script'; trusted-types other",
+      files,
+      /one thread instead of 2, since no worker can start: .*allow a policy named `cleave` in `trusted-types`/,
+    ],
+    [
+      "a missing file of the worker",
+      "worker-src 'self'",
+      withoutWorker,
+      /one thread instead of 2, since no worker can start: the worker's file cannot be loaded/,
+    ],
+  ])("%s: one thread, and a warning that names the cause", async (_name, text, served, warning) => {
+    await open(
+      policy(text),
+      async (page, warnings, problems) => {
+        const done = await call(page, "inPage", 2);
+        expect(done.threads).toBe(1);
+        expect(done.results).toEqual([single, single, single]);
+        expect(warnings.filter((one) => one.includes("one thread"))).toEqual([
+          expect.stringMatching(warning),
+        ]);
+        // The browser reports what it refused.
+        problems.length = 0;
+      },
+      served,
+    );
+  });
+
+  test.each<[string, string, typeof files]>([
+    ["a worker's file, where blobs are forbidden", "worker-src 'self'", filesWithWorker],
+    [
+      "the policy `cleave` among trusted types",
+      "worker-src blob:; require-trusted-types-for 'script'; trusted-types cleave",
+      files,
+    ],
+  ])("%s: two threads", async (_name, text, served) => {
+    await open(
+      policy(text),
+      async (page, warnings) => {
+        const done = await call(page, "inPage", 2);
+        expect(done.threads).toBe(2);
+        expect(done.results).toEqual([single, single, single]);
+        expect(warnings).toEqual([]);
+      },
+      served,
+    );
   });
 });

@@ -47,6 +47,11 @@ export function wasmParts(
 ): Emitted {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const layout = layoutOf(program, packed.elements);
+  const name = fileNameOf(program.name);
+  // Bundlers look for this literal too.
+  const worker = options.workerFile
+    ? `, workerFile: () => new Worker(new URL(${jsString(`./${encodeURIComponent(name)}.worker.js`)}, import.meta.url))`
+    : "";
   const hasDots = program.kernels.some(({ fours }) => fours !== undefined);
   const text = {
     head: headerText(program, options, "WebAssembly"),
@@ -54,7 +59,7 @@ export function wasmParts(
       loadText(
         "loadWasm",
         packed,
-        `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}`,
+        `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}${worker}`,
         wrappersOf(program, options.classifier),
       ),
       modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
@@ -81,9 +86,10 @@ export function wasmParts(
     ...given({ embedded: packed.embedded }),
   };
   return {
-    name: fileNameOf(program.name),
+    name,
     target: "wasm",
     text,
+    ...(options.workerFile && { worker: workerText(program, options) }),
     types: typesText(program, { sync: true, kind: "wasm", ...given({ classifier: options.classifier }) }),
     ...packed.part,
     kernels: program.launches.length,
@@ -94,6 +100,12 @@ export function wasmParts(
     weightBytes: packed.bytes,
     flushedWeights: packed.flushed,
   };
+}
+
+/** The script of a worker. */
+function workerText({ name }: KernelProgram, { version }: EmitOptions): string {
+  const head = comment([`The workers of the net ${name}, compiled by Cleave ${version}. Do not edit.`]);
+  return `${head.join("\n")}\n\n${runtimeTexts.worker}\nattend(createPlayer);\n`;
 }
 
 /** The kernels of a program as a binary, in pieces, for SIMD or relaxed SIMD. */

@@ -25,6 +25,7 @@ import { compileForTargets } from "../targets/compile-for-targets.js";
 export interface CompileOptions extends ModelOptions, WithQuantize, PictureOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
+  readonly workerFile?: boolean;
   readonly emit?: "wgsl";
   readonly task?: Task;
   readonly json?: boolean;
@@ -50,6 +51,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     f16: options.f16 ?? false,
     verify: options.verify ?? false,
     shaders: options.emit === "wgsl",
+    workerFile: options.workerFile ?? false,
     sources: model.sources,
     inputs: model.files,
     onPacked: packing(session.progress),
@@ -67,7 +69,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   if (!written.value) return;
   const { artifact, files } = written.value;
   if (options.json) {
-    const { module, types: _, weights: __, shaders: ___, kernels, setup, ...facts } = artifact;
+    const { module, types: _, weights: __, shaders: ___, worker: ____, kernels, setup, ...facts } = artifact;
     const counts = countsOf(model.graph, { kernels, setup });
     terminal.out(
       jsonText({

@@ -24,6 +24,10 @@ export function addCompile(root: Command, session: Session): void {
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "folder for the files", ".")
     .option("--embed-weights", "put the weights into the module")
+    .option(
+      "--worker-file",
+      "target wasm: write the script of threads as a file, for pages that forbid blobs as workers",
+    )
     .addOption(
       new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
     )

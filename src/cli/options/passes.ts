@@ -40,8 +40,8 @@ export interface PassOptions extends Pick<ModelOptions, "weights"> {
 
 const defaultAdapter: AdapterClass = "gpu";
 
-/** Options that only the target wgsl has. */
-const gpuOptions = ["f16", "adapter", "limits", "emit"] as const;
+/** Options that only one target has. */
+const ofTarget = { f16: "wgsl", adapter: "wgsl", limits: "wgsl", emit: "wgsl", workerFile: "wasm" } as const;
 
 /** Adds the options of the passes; `several` says whether the command can compile for several targets at once. */
 export function withPassOptions(command: Command, { several = false } = {}): Command {
@@ -49,11 +49,13 @@ export function withPassOptions(command: Command, { several = false } = {}): Com
     .hook("preAction", () => {
       if (several) separateTargets(command);
       const { target, targets = [target] } = command.opts<PassOptions>();
-      const wrong = gpuOptions.find((name) => command.getOptionValueSource(name) === "cli");
-      if (wrong !== undefined && !targets.includes("wgsl"))
-        command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
+      for (const [name, only] of Object.entries(ofTarget)) {
+        if (targets.includes(only) || command.getOptionValueSource(name) !== "cli") continue;
+        const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+        command.error(`error: --${option} is for the target ${only}, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
+      }
       const quantizes = command.options.some(({ long }) => long === "--quantize");
       const misused = wrongSamples(command.opts(), quantizes);
       if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });

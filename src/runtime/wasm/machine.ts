@@ -8,6 +8,7 @@ import type { LoadOptions, Model, Net, RunOptions } from "../types.js";
 import type { Staged } from "../weights.js";
 import { readWeights, roomsOf } from "../weights.js";
 import { binaryOf } from "./binary.js";
+import type { Host } from "./workers.js";
 import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes, and their multiply-accumulates. */
@@ -33,6 +34,8 @@ export interface WasmModule {
   /** See `Source`. */
   readonly file?: () => URL;
   readonly embedded?: string;
+  /** Starts a worker of the file beside the module, if that has one. */
+  readonly workerFile?: () => Host;
   /** Whether the engine's dot products of bytes are right, if the binary for relaxed SIMD has any. */
   readonly dots?: () => boolean;
 }
@@ -69,7 +72,16 @@ async function makeWasmNet(module: WasmModule, options: LoadOptions): Promise<Ne
     const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
     const player = await createPlayer(crew);
     for (const [name, , work] of module.kernels) if (work >= leastWork.kernel) player.warmUp(name);
-    return { player, workers: shared ? await startWorkers(model.name, crew) : undefined };
+    const workers = shared
+      ? await startWorkers(model.name, crew, module.workerFile).catch((error: unknown) =>
+          tellOneThread(
+            model,
+            threads,
+            `no worker can start: ${error instanceof Error ? error.message : String(error)}`,
+          ),
+        )
+      : undefined;
+    return { player, workers };
   });
   const prepare = async (from: number, to: number): Promise<void> => {
     const { player, workers } = await starting;
@@ -94,7 +106,7 @@ async function makeWasmNet(module: WasmModule, options: LoadOptions): Promise<Ne
   const arena = new Float32Array(memory.buffer, layout.arena, model.arena);
   return createNet(model, {
     arena,
-    threads,
+    threads: workers ? threads : 1,
     launches: module.launches.map(([kernel, , label, macs]) => ({
       kernel: module.kernels[kernel]?.[0] ?? "",
       label,
@@ -133,21 +145,27 @@ function stepOf(module: WasmModule, launch: WasmLaunch, threads: number, options
   return { kernel, blocks, addresses, isDivided, chunk: Math.ceil(blocks / calls) };
 }
 
-let isTold = false;
-
 /** The requested number of threads, or one if memory cannot be shared. */
 function threadsFor(model: Model, wanted = 1): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
     throw new TypeError(`${model.name}: threads must be a whole number from 1 to 256, not ${String(wanted)}`);
   }
   if (wanted === 1 || mayShare()) return wanted;
-  if (!isTold) {
-    console.warn(
-      `${model.name}: one thread instead of ${wanted}, since this page may not share memory between threads; serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"`,
-    );
-  }
-  isTold = true;
+  tellOneThread(
+    model,
+    wanted,
+    'this page may not share memory between threads; serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"',
+  );
   return 1;
+}
+
+let isTold = false;
+
+/** Warns once that the calling thread computes, and why. */
+function tellOneThread({ name }: Model, wanted: number, why: string): undefined {
+  const instead = wanted > 1 ? `one thread instead of ${wanted}` : "the calling thread computes";
+  if (!isTold) console.warn(`${name}: ${instead}, since ${why}`);
+  isTold = true;
 }
 
 function mayShare(): boolean {

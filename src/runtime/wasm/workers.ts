@@ -1,7 +1,10 @@
 // The workers of a net: threads that help, and one that leads if `run` must not block its caller.
 
+import type { Answer } from "./attend.js";
+import { attend } from "./attend.js";
 import type { Crew } from "./crew.js";
 import { createPlayer } from "./crew.js";
+import { watchPolicy } from "../source.js";
 import type { RunOptions } from "../types.js";
 
 export interface Workers {
@@ -13,11 +16,8 @@ export interface Workers {
   dispose(): void;
 }
 
-/** A message from a worker. */
-type Answer = { readonly times?: Float64Array } | { readonly error: string };
-
 /** The part of a worker's interface that is used, in Node or on the web. */
-interface Host {
+export interface Host {
   postMessage(message: unknown): void;
   terminate(): unknown;
   /** Node: keeps the process alive for it. */
@@ -33,12 +33,17 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** Starts a worker for every thread of the crew, and waits until all are ready. */
-export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
+/** Starts a worker for every thread of the crew, and waits until all are ready. It throws the cause if one cannot start. */
+export async function startWorkers(
+  name: string,
+  crew: Crew,
+  workerFile: (() => Host) | undefined,
+): Promise<Workers> {
   const script = `(${String(attend)})(${String(createPlayer)});`;
   const workers: Host[] = [];
   const pending = new Map<Host, Pending>();
   let broken: Error | undefined;
+  let isReady = false;
 
   function end(error: Error): void {
     broken ??= error;
@@ -46,10 +51,11 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
     for (const { reject } of pending.values()) reject(broken);
     pending.clear();
   }
-  const fail = (why: unknown) => end(new Error(`${name}: a thread failed: ${String(why)}`));
+  const fail = (why: unknown) =>
+    end(new Error(isReady ? `${name}: a thread failed: ${String(why)}` : String(why)));
 
   function open(): Host {
-    const worker = openWorker(script, fail);
+    const worker = openWorker(script, workerFile, fail);
     const answered = (answer: Answer): void => {
       if ("error" in answer) return fail(answer.error);
       const asked = pending.get(worker);
@@ -72,12 +78,23 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
     });
   }
 
+  const refused = watchPolicy();
   try {
     for (let thread = 0; thread < crew.threads; thread++) workers.push(open());
     await Promise.all(workers.map((worker, thread) => ask(worker, [crew, thread])));
+    isReady = true;
   } catch (error) {
     fail(error);
-    throw broken ?? error;
+    const directive = await refused.directive();
+    const help =
+      directive === "worker-src"
+        ? "allow `blob:` in `worker-src`, or compile with --worker-file and allow its origin"
+        : "allow a policy named `cleave` in `trusted-types`";
+    throw directive
+      ? new Error(`the page's Content-Security-Policy refuses them (\`${directive}\`); ${help}`)
+      : error;
+  } finally {
+    refused.end();
   }
 
   return {
@@ -103,8 +120,12 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
 
 let webScript: string | undefined;
 
-/** A worker of Node, or of the web. */
-function openWorker(script: string, fail: (why: unknown) => void): Host {
+/** A worker of Node, or of the web: of a file, or else of a blob. */
+function openWorker(
+  script: string,
+  workerFile: (() => Host) | undefined,
+  fail: (why: unknown) => void,
+): Host {
   const { process, Worker, Blob, URL } = globalThis as unknown as WorkerGlobals;
   const node = process?.getBuiltinModule?.("node:worker_threads");
   if (node) {
@@ -114,11 +135,32 @@ function openWorker(script: string, fail: (why: unknown) => void): Host {
     worker.on?.("exit", (code: number) => fail(`it ended with code ${code}`));
     return worker;
   }
-  webScript ??= URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const worker = new Worker(webScript);
+  let worker: Host;
+  if (workerFile) worker = workerFile();
+  else {
+    webScript ??= trusted(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+    worker = new Worker(webScript);
+  }
   worker.onerror = ({ message }) =>
-    fail(message || "it could not start; does the page's policy allow `worker-src blob:`?");
+    fail(
+      message ||
+        (workerFile
+          ? "the worker's file cannot be loaded; is it there, and served with the headers of the page?"
+          : "the browser does not say why"),
+    );
   return worker;
+}
+
+/** An address of a script that pages with `require-trusted-types-for 'script'` accept. */
+function trusted(address: string): string {
+  try {
+    const { trustedTypes } = globalThis as unknown as WorkerGlobals;
+    const policy = trustedTypes?.createPolicy("cleave", { createScriptURL: (own) => own });
+    return policy?.createScriptURL(address) ?? address;
+  } catch {
+    // The page does not allow the policy, but it may accept texts.
+    return address;
+  }
 }
 
 interface WorkerGlobals {
@@ -127,42 +169,13 @@ interface WorkerGlobals {
       readonly Worker: new (script: object, options: { execArgv: string[] }) => Host;
     };
   };
+  readonly trustedTypes?: {
+    createPolicy(
+      name: string,
+      rules: { createScriptURL(address: string): string },
+    ): { createScriptURL(address: string): string };
+  };
   readonly Worker: new (url: string) => Host;
   readonly Blob: new (parts: string[], options: { type: string }) => object;
   readonly URL: { new (url: string): object; createObjectURL(blob: object): string };
-}
-
-/** The part of a worker's script that listens. It must not refer to anything outside. */
-function attend(create: typeof createPlayer): void {
-  interface Port {
-    onmessage: (event: { data: never }) => unknown;
-    postMessage(message: Answer): void;
-  }
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: string): { readonly parentPort: Port } };
-  };
-  const port =
-    process?.getBuiltinModule?.("node:worker_threads").parentPort ?? (globalThis as unknown as Port);
-  const tell = (error: unknown) =>
-    port.postMessage({ error: error instanceof Error ? error.message : String(error) });
-  port.onmessage = async ({ data }) => {
-    try {
-      const [crew, thread] = data as [Crew, number];
-      const player = await create(crew);
-      port.onmessage = (event) => {
-        const [from, to, isTimed] = event.data as [number, number, boolean];
-        try {
-          const times = new Float64Array(isTimed ? to - from : 0);
-          player.lead(from, to, isTimed ? times : undefined);
-          port.postMessage({ times });
-        } catch (error) {
-          tell(error);
-        }
-      };
-      port.postMessage({});
-      if (thread > 0) player.help(thread);
-    } catch (error) {
-      tell(error);
-    }
-  };
 }
