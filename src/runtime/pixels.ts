@@ -67,8 +67,9 @@ export function pixelValues(
   start: number,
 ): void {
   const place = placing(within, input);
-  const opaque = input.depth === 4 ? pixels : withoutAlpha(pixels, input.pad);
-  storePixels(resized(opaque, place), input, values, start);
+  const stride = pixels.data.length / (pixels.width * pixels.height);
+  const opaque = input.depth === 4 || stride < 4 ? pixels : withoutAlpha(pixels, input.pad);
+  storePixels(resized(opaque, place, input.depth === 4 ? stride : Math.min(3, stride)), input, values, start);
 }
 
 /** Stores pixels as values of an input, in its middle, and borders around them. */
@@ -129,10 +130,9 @@ function tableOf({ depth, scale, mean, std, isInteger }: PictureInput): Float32A
   return table;
 }
 
-/** Pixels on a gray ground; those without transparency as they are. */
+/** Pixels with transparency on a gray ground; if all are opaque, as they are. */
 function withoutAlpha(pixels: Pixels, pad: number): Pixels {
   const { data, width, height } = pixels;
-  if (data.length !== 4 * width * height) return pixels;
   let at = 3;
   while (at < data.length && data[at] === 255) at += 4;
   if (at >= data.length) return pixels;
@@ -147,48 +147,77 @@ function withoutAlpha(pixels: Pixels, pad: number): Pixels {
 
 /**
  * A part of a picture in another size, by a triangle filter with half-pixel centers, which is widened when a picture shrinks so that every
- * pixel counts: the filter `BILINEAR` of Pillow and torchvision (`antialias=True`). Results are rounded to bytes. Near its border, a part
- * also takes pixels from around it, as if it was cut out after the resize.
+ * pixel counts. Near its border, a part also takes pixels from around it, as if it was cut out after the resize. It is the filter `BILINEAR`
+ * of Pillow, with the same integers, so results are the same bytes: weights have 22 bits behind the point, and rows are resized first.
+ * Of each pixel, the result has `channels` bytes.
  */
-function resized(pixels: Pixels, { from, width, height }: Placing): Pixels {
+function resized(pixels: Pixels, { from, width, height }: Placing, channels: number): Pixels {
   const { data } = pixels;
-  const { x, y } = from;
-  const isSame = from.width === width && from.height === height && x % 1 === 0 && y % 1 === 0;
-  if (isSame && pixels.width === width && pixels.height === height) return pixels;
+  const isWhole =
+    from.x === 0 && from.y === 0 && from.width === pixels.width && from.height === pixels.height;
+  if (isWhole && width === pixels.width && height === pixels.height) return pixels;
   const stride = data.length / (pixels.width * pixels.height);
-  const columns = tapsOf(width, x, from.width, pixels.width);
-  const rows = tapsOf(height, y, from.height, pixels.height);
-  const left = (columns.first[0] ?? 0) * stride;
-  const line = ((columns.first[width - 1] ?? 0) + (columns.count[width - 1] ?? 0)) * stride - left;
-  const sums = new Float32Array(line);
-  const result = new Uint8ClampedArray(width * height * stride);
-  let to = 0;
-  for (let row = 0; row < height; row++) {
-    sums.fill(0);
-    for (let tap = 0; tap < (rows.count[row] ?? 0); tap++) {
-      const weight = rows.weight[row * rows.most + tap] ?? 0;
-      const start = ((rows.first[row] ?? 0) + tap) * pixels.width * stride + left;
-      for (let at = 0; at < line; at++) sums[at] = (sums[at] ?? 0) + weight * (data[start + at] ?? 0);
-    }
+  const columns = tapsOf(width, from.x, from.width, pixels.width);
+  const rows = tapsOf(height, from.y, from.height, pixels.height);
+  const first = rows.first[0] ?? 0;
+  const count = (rows.first[height - 1] ?? 0) + (rows.count[height - 1] ?? 0) - first;
+  const line = width * channels;
+  const narrow = new Uint8ClampedArray(count * line);
+  for (let row = 0, to = 0; row < count; row++) {
+    const start = (first + row) * pixels.width;
     for (let column = 0; column < width; column++) {
-      const start = (columns.first[column] ?? 0) * stride - left;
-      const taps = columns.count[column] ?? 0;
-      for (let c = 0; c < stride; c++) {
-        let sum = 0;
-        for (let tap = 0; tap < taps; tap++)
-          sum += (columns.weight[column * columns.most + tap] ?? 0) * (sums[start + tap * stride + c] ?? 0);
-        result[to++] = sum;
+      const at = column * columns.most;
+      const end = at + (columns.count[column] ?? 0);
+      const begin = (start + (columns.first[column] ?? 0)) * stride;
+      let c = 0;
+      if (channels > 1) {
+        // Three sums at a time take 0.7 of the time of one after another.
+        let red = half;
+        let green = half;
+        let blue = half;
+        for (let tap = at, source = begin; tap < end; tap++, source += stride) {
+          const weight = columns.weight[tap] ?? 0;
+          red += Math.imul(weight, data[source] ?? 0);
+          green += Math.imul(weight, data[source + 1] ?? 0);
+          blue += Math.imul(weight, data[source + 2] ?? 0);
+        }
+        narrow[to++] = red >> bits;
+        narrow[to++] = green >> bits;
+        narrow[to++] = blue >> bits;
+        c = 3;
       }
+      for (; c < channels; c++) {
+        let sum = half;
+        for (let tap = at, source = begin + c; tap < end; tap++, source += stride)
+          sum += Math.imul(columns.weight[tap] ?? 0, data[source] ?? 0);
+        narrow[to++] = sum >> bits;
+      }
+    }
+  }
+  const result = new Uint8ClampedArray(height * line);
+  for (let row = 0, to = 0; row < height; row++) {
+    const at = row * rows.most;
+    const end = at + (rows.count[row] ?? 0);
+    const begin = ((rows.first[row] ?? 0) - first) * line;
+    for (let place = 0; place < line; place++) {
+      let sum = half;
+      for (let tap = at, source = begin + place; tap < end; tap++, source += line)
+        sum += Math.imul(rows.weight[tap] ?? 0, narrow[source] ?? 0);
+      result[to++] = sum >> bits;
     }
   }
   return { data: result, width, height };
 }
 
-/** For each result along an axis: the first pixel that counts, how many do, and `most` weights, whose sum is 1. */
+/** The bits behind the point of weights, of which those of all taps have the sum 1, and a half. */
+const bits = 22;
+const half = 1 << (bits - 1);
+
+/** For each result along an axis: the first pixel that counts, how many do, and their weights, of which there is room for `most`. */
 interface Taps {
   readonly first: Int32Array;
   readonly count: Int32Array;
-  readonly weight: Float64Array;
+  readonly weight: Int32Array;
   readonly most: number;
 }
 
@@ -196,25 +225,25 @@ interface Taps {
 function tapsOf(count: number, start: number, length: number, limit: number): Taps {
   const step = length / count;
   const reach = Math.max(1, step);
-  const most = Math.ceil(2 * reach) + 1;
+  const most = 2 * Math.ceil(reach) + 1;
   const taps = {
     first: new Int32Array(count),
     count: new Int32Array(count),
-    weight: new Float64Array(count * most),
+    weight: new Int32Array(count * most),
     most,
   };
   for (let at = 0; at < count; at++) {
-    const center = start + (at + 0.5) * step - 0.5;
-    const first = Math.max(0, Math.floor(center - reach) + 1);
-    const end = Math.min(limit, Math.ceil(center + reach));
-    const weights = taps.weight.subarray(at * most, at * most + end - first);
-    let sum = 0;
-    for (let tap = 0; tap < weights.length; tap++) {
-      const weight = 1 - Math.abs(first + tap - center) / reach;
-      weights[tap] = weight;
-      sum += weight;
-    }
-    for (let tap = 0; tap < weights.length; tap++) weights[tap] = (weights[tap] ?? 0) / sum;
+    const center = start + (at + 0.5) * step;
+    const first = Math.max(0, Math.trunc(center - reach + 0.5));
+    const end = Math.min(limit, Math.trunc(center + reach + 0.5));
+    const weights = Array.from({ length: end - first }, (_, tap) =>
+      Math.max(0, 1 - Math.abs((first + tap - center + 0.5) / reach)),
+    );
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    taps.weight.set(
+      weights.map((weight) => Math.trunc((weight / sum) * 2 ** bits + 0.5)),
+      at * most,
+    );
     taps.first[at] = first;
     taps.count[at] = end - first;
   }
