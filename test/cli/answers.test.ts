@@ -164,6 +164,28 @@ describe.each(["docs/looking-inside.md", "docs/splitting.md", "docs/winograd.md"
   });
 });
 
+describe("docs/pictures.md", () => {
+  const page = readFileSync("docs/pictures.md", "utf8");
+  const lines = [...page.matchAll(/^ {4}cleave (.*)$/gm)].map(([, line = ""]) => line);
+  // The command with a face detector runs in test/web/tasks.browser.test.ts.
+  const commands = lines.filter((line) => line.includes("examples/"));
+
+  test("has commands", () => expect(commands).toHaveLength(2));
+
+  test.each(commands)("%s", async (line) => {
+    const { code, out, err } = await cleave(...line.replace(/ out$/, ` ${folder}/pictures`).split(" "));
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    expect(out).toMatch(/wrote |Ankle boot/);
+  });
+
+  test("its net is a net", async () => {
+    const [, net = ""] = /```net\n([\s\S]*?)```/.exec(page) ?? [];
+    writeFileSync(join(folder, "pictures.net"), net);
+    expect(await cleave("check", join(folder, "pictures.net"))).toMatchObject({ code: 0, err: "" });
+  });
+});
+
 describe("docs/onnx.md", () => {
   const lines = [...readFileSync("docs/onnx.md", "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
   const commands = lines.map(([, line = ""]) => line);

