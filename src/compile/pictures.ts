@@ -79,6 +79,7 @@ function chooseInput(graph: Graph, name: string | undefined, said: Partial<Prepr
   const candidates = [known, fitting, inputs].find((some) => some.length > 0) ?? [];
   const [only, ...others] = candidates;
   if (only && others.length === 0) return only;
+  if (!only) return error("wrong-input", `${graph.name} has no input`);
   const list = candidates.map((input) => `${input.name} [${input.type.shape.join(", ")}]`).join(", ");
   return error("wrong-input", `${graph.name} has several inputs that may be pictures: ${list}`, {
     help: ["--image-input NAME chooses one"],
@@ -94,7 +95,7 @@ function withLabels(graph: Graph, labels: readonly string[]): Graph | Diagnostic
       labels: new Map([...(graph.labels ?? []), ...named.map(({ name }) => [name, labels] as const)]),
     };
   const has = counts.length === 1 ? "the output has" : "the outputs have";
-  const wide = counts.map((count) => (count === undefined ? "no axis of classes" : `${count} values`));
+  const wide = counts.map((count) => (count === undefined ? "no axis of classes" : plural(count, "value")));
   const are = labels.length === 1 ? "is" : "are";
   return error(
     "wrong-labels",

@@ -37,6 +37,9 @@ const files: Record<string, string> = {
     "net seen {\n  input x: f32[1, 2, 2, 3]\n  output y = conv2d(x, filters=4, kernel=1x1)\n  output z = relu(y)\n}\n",
   "square.net":
     "net square {\n  input x: f32[1, 28, 28, 64]\n  y = conv2d(x, filters=64, kernel=3x3, padding=same, bias=false)\n  output z = conv2d(y, filters=8, kernel=3x3, stride=2)\n}\n",
+  "two.net":
+    'net two {\n  input a: f32[N, 8, 8, 3]\n  input b: f32[N, 8, 8, 1]\n  output y labels("cat", "dog", "owl") = global_avg_pool(a)\n  output z = global_avg_pool(b)\n}\n',
+  "two.txt": "cat\ndog\n",
   "infinite.net":
     "net infinite {\n  input x: f32[1, 1]\n  output y = clip(x * 0 + 1, low=2)\n  output z = y / (x - x)\n}\n",
   // The inner value of the kernel is an output too.

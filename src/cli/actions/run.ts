@@ -63,7 +63,14 @@ export async function runModel(
         input: name,
         outputs: Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, [...value]])),
       });
-    else printOutputs(name, outputs, labels, options.top, terminal);
+    else
+      printOutputs(
+        name,
+        outputs,
+        (output) => (labels.length > 0 ? labels : (model.graph.labels?.get(output) ?? [])),
+        options.top,
+        terminal,
+      );
   }
   net.dispose();
   if (options.json) terminal.out(jsonText(results));
@@ -154,15 +161,16 @@ function labelsOf({ graph }: Module, path: string, session: Session): string[] |
   return value;
 }
 
-/** Prints the largest values of each output, with labels if their number is that of the values. */
+/** Prints the largest values of each output, with its labels if their number is that of the values. */
 function printOutputs(
   name: string,
   outputs: Inputs,
-  labels: readonly string[],
+  labelsOf: (output: string) => readonly string[],
   top: number,
   terminal: Session["terminal"],
 ): void {
   for (const [output, values] of Object.entries(outputs)) {
+    const labels = labelsOf(output);
     const best = topK(values, top, labels.length === values.length ? labels : undefined).map(
       ({ label, value }) => `${label} ${value.toPrecision(4)}`,
     );

@@ -29,6 +29,9 @@ export function withPictures(
     image: image === true || imageInput !== undefined || isAsked,
     ...given({ input: imageInput, labels: labels?.value }),
   });
-  session.code = Math.max(session.code, report(session.terminal, diagnostics, model.sources));
+  const named = diagnostics.map((one) =>
+    one.code === "wrong-labels" ? { ...one, message: `${path}: ${one.message}` } : one,
+  );
+  session.code = Math.max(session.code, report(session.terminal, named, model.sources));
   return value;
 }
