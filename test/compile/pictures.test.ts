@@ -1,5 +1,9 @@
 // What is known about pictures and classes: added to modules, kept by passes, told in declarations, and used to classify.
 
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
 import { emit } from "#compile/emit.js";
@@ -132,10 +136,64 @@ describe("declarations", () => {
   });
 });
 
+test.each(targets)("declarations for %s take the types of browsers, and no others", (target) => {
+  const folder = mkdtempSync(join(tmpdir(), "cleave-picture-types-"));
+  const text = classifier(undefined, "dense(units=2)", ' labels("a", "b")');
+  writeFileSync(join(folder, "n.d.ts"), compile(text, { target, task: "classify" }).value!.types);
+  writeFileSync(
+    join(folder, "uses.mts"),
+    `import { load } from "./n.js";
+declare const picture: HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | ImageBitmap | VideoFrame | ImageData;
+const net = await load();
+await net.run({ image: picture });
+await net.run({ image: [picture, { picture, x: 1, width: 2 }, { data: new Uint8Array(3), width: 1, height: 1 }] });
+await net.run({ image: new Float32Array(8 * 8 * 3) });
+const [best] = await net.classify(picture, { top: 1 });
+const label: "a" | "b" | undefined = best?.label;
+const lists: number[] = (await net.classify([picture])).map((classes) => classes.length);
+const { width, fit } = net.pictures.image;
+// @ts-expect-error: bare bytes
+await net.run({ image: new Uint8ClampedArray(4) });
+// @ts-expect-error: an address
+await net.run({ image: "cat.png" });
+// @ts-expect-error: an element without pixels
+await net.classify(document.body);
+export { label, lists, width, fit };
+`,
+  );
+  const tsc = join(import.meta.dirname, "../../node_modules/typescript/bin/tsc");
+  const flags = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"];
+  const checked = spawnSync(process.execPath, [tsc, ...flags, "uses.mts"], { cwd: folder, encoding: "utf8" });
+  rmSync(folder, { recursive: true, force: true });
+  expect(checked.stdout + checked.stderr).toBe("");
+});
+
 test.each(targets)("modules for %s have no code for pictures unless they take them", (target) => {
   const plain = compile(classifier("f32[N, 8, 8, 3]"), { target }).value!;
   expect(plain.module).not.toMatch(/withPictures|withClassify/);
   expect(plain.types).not.toContain("Picture");
+});
+
+test.each([
+  ["u8", "preprocess()", (byte: number) => byte],
+  ["i8", "preprocess(mean=128)", (byte: number) => byte - 128],
+  ["u8", "preprocess(scale=0.5, order=bgr)", (byte: number) => Math.round(byte / 2)],
+] as const)("inputs of %s with %s take pixels as integers", async (dtype, said, valueOf) => {
+  const text = `net n {
+    input image: ${dtype}[N, 4, 4, 3] ${said}
+    output y = dequantize(image, scale=1)
+  }`;
+  const picture = pixels(4, 4, 5);
+  const isBgr = said.includes("bgr");
+  const expected = Array.from({ length: 48 }, (_, at) => {
+    const channel = isBgr ? 2 - (at % 3) : at % 3;
+    return valueOf(picture.data[4 * Math.floor(at / 3) + channel]!);
+  });
+  for (const target of ["js", "wasm"] as const) {
+    const net = await load(compile(text, { target }).value!);
+    const { y } = await net.run({ image: picture as unknown as Float32Array });
+    expect([...y!]).toEqual(expected);
+  }
 });
 
 describe("classify", () => {
