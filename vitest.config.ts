@@ -7,7 +7,7 @@ import { scale } from "./test/scale.js";
  * Tiers that the name of a test file says, as in `execute.gpu.test.ts`; a name without one is of the tier unit. CONTRIBUTING.md says what
  * belongs where, and `test/structure/tiers.test.ts` holds files to it.
  */
-export const named = ["property", "gpu", "browser", "package"] as const;
+export const named = ["property", "gpu", "browser", "package", "bundler"] as const;
 
 /** Files of a tier share modules, since most of their time would go into importing them. */
 const project = (name: string, include: string, exclude: string[] = []) => ({

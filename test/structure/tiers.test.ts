@@ -15,6 +15,7 @@ type Tier = (typeof named)[number] | "unit";
 
 /** What makes a file one of a tier; a file with several of them is in the first of these tiers. */
 const needs: readonly (readonly [Tier, RegExp, string])[] = [
+  ["bundler", /from "\.\/fixture\.js"/, "bundlers"],
   ["browser", /from "playwright-core"/, "a browser"],
   ["gpu", /\bcomputingDevice\(/, "a WebGPU adapter"],
   ["package", /\bdist\/src\b/, "what was built"],

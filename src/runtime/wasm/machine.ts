@@ -68,7 +68,7 @@ async function makeWasmNet(module: WasmModule, options: LoadOptions): Promise<Ne
   new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
   const poison = options.poison ?? false;
   const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (5 + threads)) : new ArrayBuffer(4));
-  const starting = WebAssembly.compile(bytes).then(async (binary) => {
+  const starting = compiled(model.name, bytes).then(async (binary) => {
     const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
     const player = await createPlayer(crew);
     for (const [name, , work] of module.kernels) if (work >= leastWork.kernel) player.warmUp(name);
@@ -180,6 +180,21 @@ function shareMemory(binary: Uint8Array): void {
   const at = binary.findIndex((_, start) => before.every((byte, index) => binary[start + index] === byte));
   if (at < 0 || binary[at + before.length] !== 1) throw new Error("the binary imports no memory");
   binary[at + before.length] = 3;
+}
+
+/** Compiles a binary. It is valid, so if an engine refuses it, a policy is the reason, or memory. */
+async function compiled(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (!/content security|\bCSP\b|unsafe-eval/i.test(message)) throw cause;
+    throw new Error(
+      `${name}: the page's content security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src, or compile with ` +
+        `--target auto or js (${message})`,
+      { cause },
+    );
+  }
 }
 
 /** The binary for this engine, or the requested one. */

@@ -1,0 +1,182 @@
+// Modules in the hands of bundlers: they find the weights without configuration, and the page runs in Chromium.
+
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { build, createServer } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasChromium, inPage, launch, ready, serve, watch } from "../web/chromium.js";
+import type { Ran } from "./fixture.js";
+import { expectResult, filesOf, isInstalled, page, program, require, write, writeNet } from "./fixture.js";
+
+const folder = mkdtempSync(join(tmpdir(), "cleave-bundlers-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let browser: Browser;
+beforeAll(async () => {
+  if (hasChromium) browser = await launch({ adapter: false });
+}, 60_000);
+afterAll(() => browser?.close());
+
+/** Opens an address, and expects that the net of the page gives the right result, with weights that were read. */
+async function expectPage(address: string, before: (said: string[]) => void = () => {}): Promise<void> {
+  const context = await browser.newContext();
+  try {
+    const opened = await context.newPage();
+    const seen = watch(opened);
+    await opened.goto(address);
+    await ready(opened, "inPage");
+    const { y, loaded } = await inPage<Ran>(opened, "() => inPage()");
+    expectResult(y);
+    expect(loaded).toBeGreaterThan(0);
+    before(seen.warnings);
+    expect(seen.problems).toEqual([]);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Serves a folder that a bundler wrote, below `base`, and expects its page to work. No bundle has a path of this machine. */
+async function expectBuilt(built: string, base = "/"): Promise<void> {
+  const texts = readdirSync(built, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /\.m?js$/.test(name),
+  );
+  expect(texts.length).toBeGreaterThan(0);
+  for (const name of texts) expect(readFileSync(join(built, name), "utf8")).not.toContain(folder);
+  const read = filesOf(built);
+  const server = await serve(
+    (path) => (path.startsWith(base) ? read(`/${path.slice(base.length)}`) : undefined),
+    {},
+  );
+  try {
+    await expectPage(`${server.url}${base}`);
+  } finally {
+    server.close();
+  }
+}
+
+/** A project of its own: a page, its script, and the net in `net/` or in the package `dep`. */
+function project(
+  name: string,
+  from: "./net/small.mjs" | "dep",
+  script = '<script type="module" src="/main.js"></script>',
+): string {
+  const root = join(folder, name);
+  write(root, {
+    "package.json": JSON.stringify({ name: "app", private: true, type: "module" }),
+    "index.html": page(script),
+    "main.js": program(from),
+  });
+  if (from === "dep") {
+    const dep = join(root, "node_modules/dep");
+    writeNet(dep);
+    write(dep, {
+      "package.json": JSON.stringify({ name: "dep", version: "1.0.0", type: "module", main: "small.mjs" }),
+    });
+  } else writeNet(join(root, "net"));
+  return root;
+}
+
+describe.skipIf(!hasChromium || !isInstalled)("in Chromium", () => {
+  test.each(["./net/small.mjs", "dep"] as const)(
+    "a build of Vite, %s",
+    async (from) => {
+      const root = project(`vite-${from === "dep" ? "dep" : "own"}`, from);
+      for (const base of ["/", "/sub/"]) {
+        await build({ root, base, logLevel: "silent", configFile: false, build: { assetsInlineLimit: 0 } });
+        await expectBuilt(join(root, "dist"), base);
+      }
+      // Small files become `data:` addresses by default.
+      await build({ root, logLevel: "silent", configFile: false });
+      await expectBuilt(join(root, "dist"));
+    },
+    60_000,
+  );
+
+  test.each(["./net/small.mjs", "dep"] as const)(
+    "the development server of Vite, %s",
+    async (from) => {
+      const root = project(`vite-dev-${from === "dep" ? "dep" : "own"}`, from);
+      const server = await createServer({
+        root,
+        logLevel: "silent",
+        configFile: false,
+        server: { port: 0, host: "localhost" },
+      });
+      try {
+        await server.listen();
+        await expectPage(server.resolvedUrls?.local[0] ?? "");
+      } finally {
+        await server.close();
+      }
+    },
+    60_000,
+  );
+
+  test.each(["./net/small.mjs", "dep"] as const)(
+    "webpack 5, %s",
+    async (from) => {
+      const root = project(
+        `webpack-${from === "dep" ? "dep" : "own"}`,
+        from,
+        '<script defer src="/main.js"></script>',
+      );
+      const webpack = require("webpack") as (
+        config: object,
+        done: (
+          error: Error | null,
+          stats: { toJson(options: object): { errors: unknown[]; warnings: unknown[] } },
+        ) => void,
+      ) => void;
+      const built = join(root, "dist");
+      const told = await new Promise<{ errors: unknown[]; warnings: unknown[] }>((resolve, reject) => {
+        webpack(
+          {
+            context: root,
+            mode: "production",
+            entry: "./main.js",
+            output: { path: built, filename: "main.js" },
+          },
+          (error, stats) =>
+            error ? reject(error) : resolve(stats.toJson({ all: false, errors: true, warnings: true })),
+        );
+      });
+      expect(told).toMatchObject({ errors: [], warnings: [] });
+      cpSync(join(root, "index.html"), join(built, "index.html"));
+      await expectBuilt(built);
+    },
+    60_000,
+  );
+
+  test.each([
+    ["esm", '<script type="module" src="/main.js"></script>'],
+    ["iife", '<script defer src="/main.js"></script>'],
+  ] as const)(
+    "esbuild, %s, with the weights beside the page",
+    async (format, script) => {
+      const root = project(`esbuild-${format}`, "./net/small.mjs", script);
+      const esbuild = require("esbuild") as { build(options: object): Promise<{ errors: unknown[] }> };
+      const built = join(root, "dist");
+      mkdirSync(built);
+      await esbuild.build({
+        entryPoints: [join(root, "main.js")],
+        bundle: true,
+        format,
+        minify: true,
+        outfile: join(built, "main.js"),
+        logLevel: "silent",
+      });
+      cpSync(join(root, "index.html"), join(built, "index.html"));
+      cpSync(join(root, "net/small.packed.safetensors"), join(built, "small.packed.safetensors"));
+      await expectBuilt(built);
+    },
+    60_000,
+  );
+
+  test("a plain server, without a bundler", async () => {
+    const root = project("plain", "./net/small.mjs", '<script type="module" src="main.js"></script>');
+    await expectBuilt(root);
+    await expectBuilt(root, "/deep/er/");
+  }, 60_000);
+});
