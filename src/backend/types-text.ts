@@ -50,6 +50,8 @@ ${auto ? autoWeights : "  readonly weights?: Weights | Promise<Weights>;\n"}  /*
   readonly fetch?: typeof fetch;
   /** Ends loading: \`load\` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Keeps a download of the weights in the Cache API, by their hash; one that was cut off goes on where it ended. Default: false. */
+  readonly cache?: boolean;
   /** Called as weights arrive, with bytes as they are used: decompressed, if they are compressed. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number }) => void;
 ${gpu || auto ? gpuLoadTypes : ""}${wasm || auto ? threadLoadTypes : ""}}

@@ -22,6 +22,7 @@ const loadKinds: OptionKinds<LoadOptions> = {
   fetch: aFunction,
   signal: anObject("an AbortSignal", "throwIfAborted"),
   onProgress: aFunction,
+  cache: aBoolean,
   gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
   device: anObject("a GPUDevice", "createBuffer"),
   threads: aCount,

@@ -13,6 +13,7 @@ const loadKinds: Kinds<LoadOptions> = {
   fetch: "function",
   signal: "AbortSignal",
   onProgress: "function",
+  cache: "boolean",
   gpu: "",
   device: "",
   threads: "",

@@ -1,5 +1,6 @@
 // Opens what the weights are read from: bytes, a file, a download, a stream.
 
+import { cached } from "./cache.js";
 import type { LoadOptions, Model } from "./types.js";
 
 /** The parts of a model that are read here. */
@@ -21,6 +22,10 @@ export interface Origin {
   /** Fills the beginning of `into` with the next bytes, and returns how many; 0 at the end. */
   read(into: Uint8Array): Promise<number>;
   close?(): Promise<unknown>;
+  /** Called when all bytes that are needed have been read, and are right. */
+  finish?(): Promise<void>;
+  /** Called when they are not; returns whether it is worth to open the source again, since some bytes were kept ones. */
+  fail?(): Promise<boolean>;
 }
 
 export const givenBytes = "the weights given";
@@ -68,7 +73,7 @@ async function open(model: Weighted, source: Source): Promise<Origin> {
     case "URL":
       return openUrl(model, addressOf(model, source, given as string | URL | undefined), source.options);
     case "Request":
-      return download(model, given as Request, (given as Request).url, source.options);
+      return openDownload(model, given as Request, (given as Request).url, source.options);
     case "Response":
       return ofResponse(model, given as Response, (given as Response).url || "the response given");
     case "ReadableStream":
@@ -127,7 +132,7 @@ async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise
   // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
-  if (!fs) return download(model, url, url.href, options);
+  if (!fs) return openDownload(model, url, url.href, options);
   const fail = (why: unknown): never => {
     throw cannotRead(model, url.href, why);
   };
@@ -147,16 +152,34 @@ interface FileSystem {
   }>;
 }
 
+/** A download, which is kept if the caller wants that. */
+async function openDownload(
+  model: Weighted,
+  what: URL | Request,
+  where: string,
+  options: LoadOptions,
+): Promise<Origin> {
+  if (!options.cache) return ofResponse(model, await download(model, what, where, options), where);
+  return cached(model, where, options, async (from) => {
+    const headers = new Headers("headers" in what ? what.headers : {});
+    if (from > 0) headers.set("Range", `bytes=${from}-`);
+    let response = await download(model, what, where, options, { headers });
+    // The file is shorter than what is kept of it.
+    if (response.status === 416) response = await download(model, what, where, options);
+    return { origin: ofResponse(model, response, where), start: response.status === 206 ? from : 0 };
+  });
+}
+
 async function download(
   model: Weighted,
   what: URL | Request,
   where: string,
   { fetch = globalThis.fetch, signal }: LoadOptions,
-): Promise<Origin> {
+  init: RequestInit = {},
+): Promise<Response> {
   const refused = watchPolicy();
   try {
-    const response = await fetch(what, signal ? { signal } : {});
-    return ofResponse(model, response, where);
+    return await fetch(what, signal ? { ...init, signal } : init);
   } catch (error) {
     signal?.throwIfAborted();
     const directive = await refused.directive();
@@ -248,6 +271,11 @@ async function unzipped(model: Weighted, origin: Origin): Promise<Origin> {
   return {
     ...origin,
     read: copying(next),
+    async finish() {
+      // Its end too has to arrive, if the file is to be kept.
+      if (origin.finish) while (await next());
+      await origin.finish?.();
+    },
     async close() {
       await reader.cancel().catch(() => {});
       await origin.close?.();

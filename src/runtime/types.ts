@@ -78,6 +78,11 @@ export interface LoadOptions {
   readonly fetch?: typeof fetch;
   /** Ends loading; `load` then fails with the signal's reason. */
   readonly signal?: AbortSignal;
+  /**
+   * Keeps a download of the weights in the Cache API, by their hash, from where the next load reads them; one that was cut off goes on where
+   * it ended.
+   */
+  readonly cache?: boolean;
   /** Called as weights arrive. */
   readonly onProgress?: (progress: Progress) => void;
   /**

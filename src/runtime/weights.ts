@@ -76,12 +76,19 @@ export type MakeRooms = () => readonly Room[] | Promise<readonly Room[]>;
 export async function readWeights(model: Weighted, source: Source, makeRooms: MakeRooms): Promise<void> {
   const isGiven = source.options.weights !== undefined;
   if (!isGiven && source.embedded === undefined && model.weights.elements === 0) return;
-  const origin = await openSource(model, source);
-  try {
-    if (isGiven || source.embedded === undefined) await readHead(model, origin);
-    await fillRooms(model, origin, await makeRooms(), source.options.onProgress);
-  } finally {
-    await origin.close?.();
+  for (let isAgain = true; isAgain;) {
+    const origin = await openSource(model, source);
+    isAgain = false;
+    try {
+      if (isGiven || source.embedded === undefined) await readHead(model, origin);
+      await fillRooms(model, origin, await makeRooms(), source.options.onProgress);
+      await origin.finish?.();
+    } catch (error) {
+      isAgain = (await origin.fail?.()) ?? false;
+      if (!isAgain) throw error;
+    } finally {
+      await origin.close?.();
+    }
   }
 }
 

@@ -79,6 +79,7 @@ const loading: Required<api.LoadOptions> = {
   fetch,
   signal: new AbortController().signal,
   onProgress: nothing,
+  cache: false,
   gpu: { requestAdapter: nothing },
   device: { createBuffer: nothing },
   threads: 1,

@@ -31,7 +31,7 @@ describe.each(["wasm", "js"] as const)("%s", (target) => {
     [{ weight: "x" }, 'wide: load takes no option "weight"; did you mean "weights"?'],
     [
       { colour: "red" },
-      'wide: load takes no option "colour"; it takes weights, fetch, signal, onProgress, gpu, device, threads, worker, simd, poison, leastWork',
+      'wide: load takes no option "colour"; it takes weights, fetch, signal, onProgress, cache, gpu, device, threads, worker, simd, poison, leastWork',
     ],
   ])("load(%o)", async (options, message) => {
     await expect(load(target, options)).rejects.toThrow(message);
