@@ -98,7 +98,8 @@ export async function cached(
   return {
     where,
     async read(into) {
-      while (left.length === 0 && !isWhole && !net) {
+      if (net) return readNet(into);
+      while (left.length === 0 && !isWhole) {
         const kept = await keep.match(keyOf(pieces));
         if (!kept) break;
         left = new Uint8Array(await kept.arrayBuffer());
