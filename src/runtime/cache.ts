@@ -7,7 +7,7 @@ import type { LoadOptions, Model } from "./types.js";
 const cacheName = "cleave-weights";
 
 /** Bytes of each piece but the last, which is shorter, and may be empty: so a shorter piece says that all are there. */
-const pieceBytes = 1 << 22;
+const keptBytes = 1 << 22;
 
 /** The part of the Cache API that is used. */
 interface Keep {
@@ -45,7 +45,7 @@ export async function cached(
   let isWhole = false;
   let net: Origin | undefined;
   let isCutOff = false;
-  const room = new Uint8Array(pieceBytes);
+  const room = new Uint8Array(keptBytes);
   let filled = 0;
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -73,7 +73,7 @@ export async function cached(
   async function readNet(into: Uint8Array): Promise<number> {
     try {
       if (!net) {
-        const from = pieces * pieceBytes;
+        const from = pieces * keptBytes;
         const { origin, start } = await download(from);
         net = origin;
         // A server that knows no ranges sends all again.
@@ -83,10 +83,10 @@ export async function cached(
           skipped += count;
         }
       }
-      const count = await net.read(into.subarray(0, pieceBytes - filled));
+      const count = await net.read(into.subarray(0, keptBytes - filled));
       room.set(into.subarray(0, count), filled);
       filled += count;
-      if (filled === pieceBytes) await put();
+      if (filled === keptBytes) await put();
       return count;
     } catch (error) {
       isCutOff = true;
@@ -103,7 +103,7 @@ export async function cached(
         const kept = await keep.match(keyOf(pieces));
         if (!kept) break;
         left = new Uint8Array(await kept.arrayBuffer());
-        isWhole = left.length < pieceBytes;
+        isWhole = left.length < keptBytes;
         hadKept = true;
         pieces++;
       }
