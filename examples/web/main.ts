@@ -3,8 +3,10 @@
 import type { Net } from "../../src/runtime/types.js";
 import labelText from "../fashion_mnist.labels.txt?raw";
 import trueLabelText from "../images/labels.txt?raw";
-import { addChoice, element, showBars, showFacts } from "./controls.js";
+import { addChoice, duration, element, kibibytes, showBars, showFacts, titleOf } from "./controls.js";
+import { createNets, messageOf } from "./loading.js";
 import { createLoop } from "./loop.js";
+import { addOpening } from "./opening.js";
 import { createPad, paint } from "./pad.js";
 import { readPicture, toInput } from "./picture.js";
 import type { Choice, Timing } from "./programs.js";
@@ -23,13 +25,6 @@ const trueLabels = new Map(
     .split("\n")
     .map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]),
 );
-const targetTitles: Readonly<Record<string, string>> = {
-  js: "JavaScript",
-  wasm: "WebAssembly",
-  wgsl: "WebGPU",
-};
-const titleOf = (target: string): string => targetTitles[target] ?? target;
-
 const manifest = readManifest();
 const counts = threadCounts();
 let choice: Choice = {
@@ -37,11 +32,16 @@ let choice: Choice = {
   target: manifest.defaultTarget,
   threads: counts.filter((count) => count <= 4).at(-1) ?? 1,
 };
-let loaded: { readonly choice: Choice; readonly net: Net } | undefined;
+let threads: number | undefined;
 let shown: Shown | undefined;
 
 const message = element("message");
 const loop = createLoop(turn);
+const nets = createNets<Choice, Net>({
+  panel: element("loading"),
+  load: loadProgram,
+  again: () => loop.request(),
+});
 const pad = createPad(element("pad", HTMLCanvasElement), element("ring"), () => {
   message.textContent = "";
   loop.request();
@@ -52,7 +52,13 @@ async function turn(signal: AbortSignal): Promise<void> {
   const gray = pad.gray();
   paint(gray, element("preview", HTMLCanvasElement));
   try {
-    let net = await netOf(choice);
+    let net = await nets.of(choice);
+    threads = net?.threads;
+    if (!net) {
+      showAnswer(undefined);
+      showProgram(undefined);
+      return;
+    }
     const pixels = toInput(gray);
     const base = { net: choice.net, target: choice.target, threads: net.threads ?? 1, pixels: [...pixels] };
     if (gray.every((value) => value === 0)) {
@@ -64,8 +70,10 @@ async function turn(signal: AbortSignal): Promise<void> {
     const outputs = await net.run({ image: pixels }).catch(async (error: unknown) => {
       // A device gets lost when its driver restarts or the computer sleeps. The net is loaded onto a new device, once.
       if ((error as { code?: unknown }).code !== "device-lost") throw error;
-      unload();
-      net = await netOf(choice);
+      nets.unload();
+      const again = await nets.of(choice);
+      if (!again) throw error;
+      net = again;
       return net.run({ image: pixels });
     });
     const [logits = new Float32Array()] = Object.values(outputs);
@@ -79,24 +87,10 @@ async function turn(signal: AbortSignal): Promise<void> {
     showProgram(timing);
   } catch (error) {
     // A worker may have ended: the next turn loads the net again.
-    unload();
-    message.textContent = error instanceof Error ? error.message : String(error);
+    nets.unload();
+    message.textContent = messageOf(error);
     showAnswer(undefined);
   }
-}
-
-async function netOf(wanted: Choice): Promise<Net> {
-  if (loaded?.choice === wanted) return loaded.net;
-  unload();
-  const net = await loadProgram(wanted);
-  loaded = { choice: wanted, net };
-  showProgram(undefined);
-  return net;
-}
-
-function unload(): void {
-  loaded?.net.dispose();
-  loaded = undefined;
 }
 
 function showAnswer(logits: Float32Array | undefined): void {
@@ -113,29 +107,29 @@ function showAnswer(logits: Float32Array | undefined): void {
 
 function showProgram(timing: Timing | undefined): void {
   const program = manifest.programs.find((one) => one.net === choice.net && one.target === choice.target);
-  const threads = loaded?.net.threads ?? 1;
   showFacts(element("facts"), [
     [
       "Time of a run",
       timing ? duration(timing.milliseconds) : "…",
       timing ? `median of ${timing.samples} × ${timing.runs} warm runs` : "",
     ],
-    ["Computed by", titleOf(choice.target), threadsText(threads)],
+    ["Computed by", titleOf(choice.target), threadsText(threads ?? 1)],
     ["Module", kibibytes(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],
     ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
   ]);
 }
 
-function threadsText(threads: number): string {
+function threadsText(count: number): string {
   if (choice.target !== "wasm") return "";
-  if (threads > 1) return `on ${threads} threads`;
-  return choice.threads > 1 && loaded
+  if (count > 1) return `on ${count} threads`;
+  return choice.threads > 1 && threads !== undefined
     ? "on one thread, since the net is too small to divide"
     : "on one thread";
 }
 
 function choose(change: Partial<Choice>): void {
   choice = { ...choice, ...change };
+  nets.abandon();
   element("threads").hidden = choice.target !== "wasm";
   message.textContent = "";
   loop.request();
@@ -148,17 +142,12 @@ async function open(file: Blob, name: string): Promise<void> {
     if (isInverted)
       message.textContent = "Inverted, since the network was trained on light clothes on a dark background.";
   } catch (error) {
-    message.textContent = error instanceof Error ? error.message : String(error);
+    message.textContent = messageOf(error);
   }
 }
 
 async function openExample(path: string, url: string): Promise<void> {
   await open(await (await fetch(url)).blob(), path);
-}
-
-function openAll(files: FileList | undefined | null): void {
-  const file = files?.[0];
-  if (file) void open(file, file.name);
 }
 
 function addTools(): void {
@@ -178,27 +167,6 @@ function addTools(): void {
   setBrush();
   element("clear").addEventListener("click", pad.clear);
   element("invert").addEventListener("click", pad.invert);
-  const input = element("file", HTMLInputElement);
-  input.addEventListener("change", () => {
-    openAll(input.files);
-    input.value = ""; // so that the same file can be opened again
-  });
-}
-
-function addDrop(): void {
-  const target = element("drop");
-  const mark = (isOver: boolean) => (event: DragEvent) => {
-    event.preventDefault();
-    target.classList.toggle("over", isOver);
-  };
-  document.addEventListener("dragover", mark(true));
-  document.addEventListener("dragleave", mark(false));
-  document.addEventListener("drop", (event) => {
-    mark(false)(event);
-    if (event.dataTransfer?.files.length) openAll(event.dataTransfer.files);
-    else message.textContent = "That is not a file. Save the picture first, then drop the file.";
-  });
-  document.addEventListener("paste", (event) => openAll(event.clipboardData?.files));
 }
 
 function addExamples(): void {
@@ -245,16 +213,12 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-function kibibytes(bytes: number): string {
-  return `${(bytes / 1024).toFixed(bytes < 100 * 1024 ? 1 : 0)} KiB`;
-}
-
-function duration(milliseconds: number): string {
-  return `${milliseconds.toPrecision(3)} ms`;
-}
-
 addTools();
-addDrop();
+addOpening(
+  element("drop"),
+  (file) => void open(file, file.name),
+  (said) => (message.textContent = said),
+);
 addExamples();
 await addSetup();
 const [example] = Object.entries(exampleUrls);

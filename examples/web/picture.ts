@@ -1,6 +1,7 @@
 // Makes the nets' input of an image file: 28×28 gray pixels, in the same way as `cleave run`.
 
 import { pixelValues } from "../../src/runtime/pixels.js";
+import { readBitmap } from "./opening.js";
 
 /** Width and height of the nets' input, in pixels. */
 export const side = 28;
@@ -16,9 +17,7 @@ export async function readPicture(
   file: Blob,
   name: string,
 ): Promise<{ gray: Uint8Array; isInverted: boolean }> {
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Error(`Cannot read ${name} as a picture. Is it a PNG, JPEG or WebP file, and complete?`);
-  });
+  const bitmap = await readBitmap(file, name);
   const shrink = Math.min(1, largestSide / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * shrink));
   const height = Math.max(1, Math.round(bitmap.height * shrink));

@@ -1,6 +1,7 @@
 // The compiled modules: lists, loads and times them, and says whether this browser can run them.
 
 import type { LoadOptions, Net } from "../../src/runtime/types.js";
+import type { LoadingOptions } from "./loading.js";
 import type { Manifest } from "./manifest.js";
 
 /** The user's choice. */
@@ -26,10 +27,10 @@ export function readManifest(): Manifest {
 }
 
 /** Loads a compiled net. The bundler finds its weights by itself. */
-export async function loadProgram({ net, target, threads }: Choice): Promise<Net> {
+export async function loadProgram({ net, target, threads }: Choice, options: LoadingOptions): Promise<Net> {
   const module = await modules[`./compiled/${target}/${net}.mjs`]?.();
   if (!module) throw new Error(`${net} is not compiled for the target ${target}.`);
-  return module.load(target === "wasm" && threads > 1 ? { threads } : {});
+  return module.load(target === "wasm" && threads > 1 ? { ...options, threads } : options);
 }
 
 /** Why this browser cannot run a target, in a sentence; undefined if it seems to be able to. */

@@ -1,7 +1,8 @@
 // The settings of the bundler: headers that allow threads, and a security policy for the built page.
 
+import { join } from "node:path";
 import type { Plugin } from "vite";
-import { defineConfig } from "vite";
+import { defaultClientConditions, defineConfig } from "vite";
 
 /** Without these two headers, a browser does not let a page share memory between threads. */
 const isolation = {
@@ -30,12 +31,16 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+const pages = ["index", "faces", "text"].map((name) => join(import.meta.dirname, `${name}.html`));
+
 export default defineConfig({
   // The build runs from any folder of any server.
   base: "./",
   plugins: [contentSecurityPolicy],
+  // The pages use `cleave/tasks` as it is in this repository.
+  resolve: { conditions: ["cleave-source", ...defaultClientConditions] },
   // The emitted modules need a current engine. Their weights and the example images stay files.
-  build: { target: "es2022", assetsInlineLimit: 0 },
+  build: { target: "es2022", assetsInlineLimit: 0, rolldownOptions: { input: pages } },
   server: { headers: isolation, fs: { allow: [".."] } },
   preview: { headers: isolation },
 });

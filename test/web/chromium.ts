@@ -21,8 +21,11 @@ if (!hasChromium) {
 /** A name of this host that browsers do not trust as they trust localhost. */
 export const untrusted = "untrusted.test";
 
-/** Starts Chromium, cut off from every host but this one, with its software adapter for WebGPU, or without. */
-export function launch({ adapter = true } = {}): Promise<Browser> {
+/** Starts Chromium, cut off from every host but this one, with its software adapter for WebGPU, or without; `args` are further switches. */
+export function launch({
+  adapter = true,
+  args = [],
+}: { adapter?: boolean; args?: readonly string[] } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: path,
     args: [
@@ -34,6 +37,7 @@ export function launch({ adapter = true } = {}): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...args,
     ],
   });
 }

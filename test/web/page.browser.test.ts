@@ -13,6 +13,7 @@ import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Shown } from "../../examples/web/shown.js";
 import { readModel } from "../../src/node/index.js";
 import { hasChromium, inPage, serve } from "./chromium.js";
+import { testDetecting } from "./detecting.js";
 import { testDrawing } from "./drawing.js";
 import { testFiles } from "./files.js";
 import type { Site, VisitPage } from "./site.js";
@@ -215,15 +216,22 @@ describe.skipIf(!hasChromium)("the web page", () => {
 
   describe("files", () => testFiles(visit));
 
+  describe("what is found in pictures", () => testDetecting(visit));
+
   test("weights that do not come give a message, and another choice works", async () => {
     await visit(async (page, { problems }) => {
       await settled(page);
       await page.route("**/fm_mobile*.safetensors", (route) => route.abort());
       await choose(page, "nets", "fm_mobile");
-      await expect.poll(() => page.locator("#message").textContent()).toContain("cannot read the weights");
+      await expect.poll(() => page.locator("#loading").textContent()).toContain("cannot read the weights");
       await choose(page, "nets", "fm_resnet16");
       expect((await settled(page)).label).toBe(images[0]!.label);
-      expect(await page.locator("#message").textContent()).toBe("");
+      expect(await page.locator("#loading").isHidden()).toBe(true);
+      await choose(page, "nets", "fm_mobile");
+      await expect.poll(() => page.locator("#loading").textContent()).toContain("cannot read the weights");
+      await page.unroute("**/fm_mobile*.safetensors");
+      await page.locator("#loading").getByRole("button", { name: "Retry" }).click();
+      await expect.poll(async () => (await settled(page)).net).toBe("fm_mobile");
       // The browser itself tells of the file that failed.
       expect(problems.splice(0).every((text) => text.includes("Failed to load resource"))).toBe(true);
     });

@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { preview } from "vite";
 import { expect } from "vitest";
 import { preprocessFor } from "#cli/options/image.js";
@@ -26,8 +26,12 @@ export const phone: BrowserContextOptions = {
 interface Visit {
   /** The page's address, if it is not that of the built page. */
   readonly address?: string;
+  /** The page of the site; the one that classifies by default. */
+  readonly name?: "faces" | "text";
   /** Runs before the page's own scripts. */
   readonly script?: string;
+  /** Where it is opened, if not in the browser of the site. */
+  readonly browser?: Browser;
 }
 
 /** Opens the page, does something with it, and sees that nothing went wrong. */
@@ -56,14 +60,14 @@ export async function openSite(): Promise<Site> {
     async visit(
       work,
       options = desktop,
-      { address = server.resolvedUrls?.local[0] ?? "", script = "" } = {},
+      { address = server.resolvedUrls?.local[0] ?? "", name, script = "", browser: other = browser } = {},
     ) {
-      const context = await browser.newContext(options);
+      const context = await other.newContext(options);
       try {
         const page = await context.newPage();
         await page.addInitScript(script);
         const seen = watch(page);
-        await page.goto(address);
+        await page.goto(name ? `${address}${name}.html` : address);
         await ready(page, "cleaveDemo");
         await work(page, seen);
         expect(seen.problems).toEqual([]);

@@ -1,0 +1,238 @@
+// A page that finds something in pictures: from the camera, or one that is opened. Targets and threshold can be changed at any time.
+
+import { addChoice, duration, element, kibibytes, showFacts, titleOf } from "../controls.js";
+import { createNets, messageOf } from "../loading.js";
+import { createLoop } from "../loop.js";
+import { addOpening, readBitmap } from "../opening.js";
+import { readManifest, sleep, threadCounts, whyNot } from "../programs.js";
+import { createCamera } from "./camera.js";
+import type { Detector, DetectorModule, DetectorNet, Source } from "./detector.js";
+import type { Finding, FindingDemo, Found } from "./finding.js";
+import { draw, sizeOf } from "./stage.js";
+
+/** Frames of which the median time is shown. */
+const timed = 9;
+/** A picture that does not move is run again for its time, for at most as many milliseconds. */
+const timingBudget = 400;
+
+export async function openPage({ name, modules, noun, example, find }: Detector): Promise<void> {
+  const program = readManifest().detectors.find((one) => one.name === name);
+  const [open] = Object.values(modules);
+  if (!program || !open) throw new Error("The network is not compiled yet; npm run web compiles it.");
+  const canvas = element("picture", HTMLCanvasElement);
+  const message = element("message");
+  const threshold = element("threshold", HTMLInputElement);
+  const cameraButton = element("camera");
+  const camera = createCamera();
+  const threads =
+    threadCounts()
+      .filter((count) => count <= 4)
+      .at(-1) ?? 1;
+
+  let target: string = "auto";
+  let still: Source | undefined;
+  let shown:
+    | { readonly picture: Source; readonly found: readonly Found[]; readonly net: DetectorNet }
+    | undefined;
+  let frames = 0;
+  let times: number[] = [];
+
+  const loop = createLoop(turn);
+  const nets = createNets<string, DetectorNet>({
+    panel: element("loading"),
+    async load(wanted, options) {
+      const module: DetectorModule = await open();
+      // Other threads than the page's compute, where pages may share memory.
+      const shared = crossOriginIsolated ? { threads, worker: true } : {};
+      return module.load({ ...options, ...shared, ...(wanted === "auto" ? {} : { target: wanted }) });
+    },
+    again: () => loop.request(),
+  });
+
+  /** Finds what is in the picture or in the camera's frame, and comes again for the next frame. */
+  async function turn(signal: AbortSignal): Promise<void> {
+    try {
+      const net = await nets.of(target);
+      if (!net) return;
+      const picture = camera.isOn ? await camera.frame() : still;
+      if (!picture) return;
+      const found = await timedFind(net, picture);
+      show(picture, found, net);
+      if (camera.isOn) camera.wait(() => loop.request());
+      else await timeMore(net, picture, signal);
+    } catch (error) {
+      // A GPU may be gone or a worker may have ended: the next turn loads the net again.
+      nets.unload();
+      message.textContent = messageOf(error);
+    }
+  }
+
+  async function timedFind(net: DetectorNet, picture: Source): Promise<Found[]> {
+    const start = performance.now();
+    const found = await find(net, picture);
+    times = [...times.slice(1 - timed), performance.now() - start];
+    return found;
+  }
+
+  async function timeMore(net: DetectorNet, picture: Source, signal: AbortSignal): Promise<void> {
+    times = [];
+    for (const end = performance.now() + timingBudget; times.length < timed && performance.now() < end;) {
+      await sleep(10, signal);
+      if (signal.aborted) return;
+      await timedFind(net, picture);
+    }
+    showProgram();
+  }
+
+  function show(picture: Source, found: readonly Found[], net: DetectorNet): void {
+    if (shown && shown.picture !== picture && shown.picture !== still && "close" in shown.picture)
+      shown.picture.close();
+    shown = { picture, found, net };
+    frames++;
+    redraw();
+    showProgram();
+  }
+
+  /** Those whose score reaches the threshold. */
+  const accepted = (): readonly Found[] =>
+    shown?.found.filter(({ score }) => score >= threshold.valueAsNumber / 100) ?? [];
+
+  function redraw(): void {
+    element("least").textContent = `${threshold.value} %`;
+    if (!shown) return;
+    const found = accepted();
+    draw(canvas, shown.picture, found);
+    const count =
+      found.length === 0 ? `No ${noun[0]}` : `${found.length} ${noun[found.length === 1 ? 0 : 1]}`;
+    // Readers of the screen read each change out.
+    if (element("count").textContent !== count) element("count").textContent = count;
+    canvas.setAttribute("aria-label", `The picture; found: ${count}`);
+    const rejected = shown.found.length - found.length;
+    element("scores").textContent = [
+      found.length > 0 &&
+        `Surest: ${found
+          .slice(0, 3)
+          .map(({ score }) => `${Math.round(100 * score)} %`)
+          .join(", ")}.`,
+      rejected > 0 && `${rejected} less sure, not shown.`,
+    ]
+      .filter(Boolean)
+      .join(" ");
+  }
+
+  function showProgram(): void {
+    const middle = [...times].sort((a, b) => a - b)[times.length >> 1];
+    const net = shown?.net;
+    const used = net && (target === "auto" || target === net.target.name) ? net : undefined;
+    showFacts(element("facts"), [
+      [
+        "Time of a picture",
+        middle === undefined || !used ? "…" : duration(middle),
+        middle === undefined ? "" : `median of ${times.length}, from pixels to ${noun[1]}`,
+      ],
+      [
+        "Computed by",
+        used ? titleOf(used.target.name) : "…",
+        used?.target.name === "wasm" ? `threads: ${used.threads ?? 1}` : "",
+      ],
+      ["Module", kibibytes(program?.moduleBytes ?? 0), "gzipped, for all targets"],
+      ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
+    ]);
+    element("why").textContent = used && target === "auto" ? `Automatic: ${used.target.reason}.` : "";
+  }
+
+  function setStill(picture: Source): void {
+    if (camera.isOn) stopCamera();
+    still = picture;
+    message.textContent = "";
+    loop.request();
+  }
+
+  async function openFile(file: File): Promise<void> {
+    try {
+      setStill(await readBitmap(file, file.name));
+    } catch (error) {
+      message.textContent = messageOf(error);
+    }
+  }
+
+  async function openExample(): Promise<void> {
+    const image = new Image();
+    image.src = example.url;
+    image.alt = example.title;
+    try {
+      await image.decode();
+      setStill(image);
+    } catch {
+      message.textContent = "The example cannot be read. Open a picture of your own.";
+    }
+  }
+
+  function stopCamera(): void {
+    camera.stop();
+    still = shown?.picture;
+    cameraButton.textContent = "Start the camera";
+  }
+
+  async function switchCamera(): Promise<void> {
+    if (camera.isOn) {
+      stopCamera();
+      return;
+    }
+    message.textContent = "";
+    try {
+      await camera.start(
+        () => loop.request(),
+        () => {
+          stopCamera();
+          message.textContent = "The camera was disconnected.";
+        },
+      );
+      times = [];
+      cameraButton.textContent = "Stop the camera";
+    } catch (error) {
+      message.textContent = messageOf(error);
+    }
+  }
+
+  async function addTargets(): Promise<void> {
+    const notes: string[] = [];
+    const options = [{ value: "auto", title: "Automatic", isOff: false }];
+    for (const value of readManifest().targets) {
+      const why = await whyNot(value);
+      if (why !== undefined) notes.push(why);
+      options.push({ value, title: titleOf(value), isOff: why !== undefined });
+    }
+    addChoice(element("targets"), options, target, (value) => {
+      target = value;
+      message.textContent = "";
+      nets.abandon();
+      times = [];
+      showProgram();
+      loop.request();
+    });
+    if (!crossOriginIsolated)
+      notes.push("One thread only: this server does not send the headers that let a page share memory.");
+    element("notes").textContent = notes.join(" ");
+  }
+
+  cameraButton.addEventListener("click", switchCamera);
+  element("example").addEventListener("click", openExample);
+  threshold.addEventListener("input", redraw);
+  addOpening(element("drop"), openFile, (said) => (message.textContent = said));
+  redraw();
+  showProgram();
+  await addTargets();
+  await openExample();
+
+  const now = (): Finding | undefined =>
+    shown && { target: shown.net.target.name, size: sizeOf(shown.picture), found: accepted(), frames };
+  const demo: FindingDemo = {
+    async settled() {
+      await loop.settled();
+      return now();
+    },
+    now,
+  };
+  Object.assign(globalThis, { cleaveDemo: demo });
+}

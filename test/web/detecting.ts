@@ -1,0 +1,492 @@
+// Tests of the pages that find something in pictures: what they mark, targets, threshold, loading, and the camera.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Finding } from "../../examples/web/detect/finding.js";
+import { inPage, launch } from "./chromium.js";
+import type { Box } from "./found.js";
+import { facesIn, linesIn, overlap } from "./found.js";
+import type { VisitPage } from "./site.js";
+import { choose, desktop, folder, phone, root } from "./site.js";
+
+const drawnFaces = readFileSync(join(folder, "pictures/faces.svg"));
+/** Where the features of the drawn faces are: center and width of a head, in pixels. */
+const heads = [
+  [150, 225, 190],
+  [405, 255, 170],
+  [650, 230, 200],
+] as const;
+
+export function testDetecting(visit: VisitPage): void {
+  describe("faces", () => testFaces(visit));
+  describe("lines of text", () => testLines(visit));
+  describe("loading", () => testLoading(visit));
+  describe("the camera", () => testCamera(visit));
+  test.runIf(process.env["SCREENSHOTS"])("screenshots", () => takeScreenshots(visit));
+}
+
+function testFaces(visit: VisitPage): void {
+  test.for(["auto", "js", "wasm", "wgsl"])(
+    "the drawn faces on the target %s, as onnxruntime-web finds them",
+    async (target, { skip }) => {
+      const png = await sharp(drawnFaces).png().toBuffer();
+      const wanted = await facesIn(png);
+      expect(wanted).toHaveLength(heads.length);
+      await visit(
+        async (page) => {
+          if (await page.locator(`#targets input[value="${target}"]`).isDisabled()) {
+            const why = await page.locator("#notes").textContent();
+            if (process.env["CI"]) throw new Error(`the target ${target} does not run: ${why}`);
+            console.warn(`\n*** SKIPPED *** the page on the target ${target}: ${why}\n`);
+            skip();
+          }
+          await choose(page, "targets", target);
+          await page.setInputFiles("#file", { name: "faces.png", mimeType: "image/png", buffer: png });
+          const found = await findings(page, (shown) => shown.frames > 1 && shown.found.length === 3);
+          if (target !== "auto") expect(found.target).toBe(target);
+          for (const box of wanted)
+            expect(Math.max(...boxesOf(found).map((own) => overlap(own, box)))).toBeGreaterThan(0.85);
+          // And they are where the heads are: around the eyes, the nose and the mouth, which are below the middle.
+          for (const [x, y, width] of heads) {
+            const near = {
+              left: x - 0.45 * width,
+              top: y - 0.4 * width,
+              right: x + 0.45 * width,
+              bottom: y + 0.5 * width,
+            };
+            expect(Math.max(...boxesOf(found).map((own) => overlap(own, near)))).toBeGreaterThan(0.75);
+          }
+          expect(await page.locator("#count").textContent()).toBe("3 faces");
+          expect(await page.locator("#facts").textContent()).toMatch(/Time of a picture[\d.]+ m?s/);
+        },
+        desktop,
+        { name: "faces" },
+      );
+    },
+  );
+
+  test("a threshold rejects what is less sure, without another run", async () => {
+    await visit(
+      async (page) => {
+        const before = await findings(page, ({ found }) => found.length === 3);
+        const scores = before.found.map(({ score }) => score);
+        for (const least of [95, 90, 50, 10]) {
+          await setThreshold(page, least);
+          const { found, frames } = await findings(page, () => true);
+          expect(found.every(({ score }) => score >= least / 100)).toBe(true);
+          for (const score of scores)
+            expect(found.some((one) => one.score === score)).toBe(score >= least / 100);
+          expect(await page.locator("#least").textContent()).toBe(`${least} %`);
+          expect(frames).toBeGreaterThanOrEqual(before.frames);
+        }
+        await setThreshold(page, 95);
+        expect(await page.locator("#count").textContent()).toBe("No face");
+        expect(await page.locator("#picture").getAttribute("aria-label")).toContain("No face");
+      },
+      desktop,
+      { name: "faces" },
+    );
+  });
+
+  test("a high picture on a phone, and one without faces", async () => {
+    const tall = await sharp(drawnFaces)
+      .extract({ left: 20, top: 40, width: 260, height: 400 })
+      .png()
+      .toBuffer();
+    const gray = await sharp({ create: { width: 300, height: 200, channels: 3, background: "gray" } })
+      .png()
+      .toBuffer();
+    await visit(
+      async (page) => {
+        await findings(page, ({ found }) => found.length === 3);
+        await page.setInputFiles("#file", { name: "tall.png", mimeType: "image/png", buffer: tall });
+        const shown = await findings(page, ({ size }) => size.height === 400);
+        const [wanted] = await facesIn(tall);
+        expect(boxesOf(shown)).toHaveLength(1);
+        expect(overlap(boxesOf(shown)[0]!, wanted!)).toBeGreaterThan(0.85);
+        await page.setInputFiles("#file", { name: "gray.png", mimeType: "image/png", buffer: gray });
+        expect((await findings(page, ({ size }) => size.height === 200)).found).toEqual([]);
+        // The page is not wider than the phone.
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+        await page.setInputFiles("#file", {
+          name: "notes.png",
+          mimeType: "image/png",
+          buffer: Buffer.from("this is not a picture"),
+        });
+        await expect.poll(() => page.locator("#message").textContent()).toContain("Cannot read notes.png");
+        await page.click("#example");
+        await findings(page, ({ found }) => found.length === 3);
+        expect(await page.locator("#message").textContent()).toBe("");
+      },
+      phone,
+      { name: "faces" },
+    );
+  });
+}
+
+function testLines(visit: VisitPage): void {
+  const texts = [
+    { text: "Lines of text", x: 60, y: 90, size: 44 },
+    { text: "to be found", x: 300, y: 210, size: 36 },
+    { text: "7.30 – 18.00", x: 90, y: 330, size: 30 },
+    { text: "END", x: 480, y: 420, size: 64 },
+  ];
+  const draw = (lines: typeof texts): Promise<Buffer> =>
+    sharp(
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="480" font-family="sans-serif"><rect width="720" height="480" fill="#f4efe2"/>${lines
+          .map(
+            ({ text, x, y, size }) =>
+              `<text x="${x}" y="${y}" font-size="${size}" fill="#202a44">${text}</text>`,
+          )
+          .join("")}</svg>`,
+      ),
+    )
+      .removeAlpha()
+      .png()
+      .toBuffer();
+  /** The box around what is drawn. */
+  const inkOf = async (png: Buffer): Promise<Box> => {
+    const { data, info } = await sharp(png).grayscale().raw().toBuffer({ resolveWithObject: true });
+    const dark = [...data.keys()].filter((at) => data[at]! < 128);
+    const [xs, ys] = [dark.map((at) => at % info.width), dark.map((at) => Math.floor(at / info.width))];
+    const [left, right] = [Math.min(...xs), Math.max(...xs) + 1];
+    return { left, right, top: Math.min(...ys), bottom: Math.max(...ys) + 1 };
+  };
+
+  test("lines are where they are drawn, and where onnxruntime-web sees them", async () => {
+    const png = await draw(texts);
+    const seen = await linesIn(png);
+    const drawn = await Promise.all(texts.map(async (one) => inkOf(await draw([one]))));
+    expect(seen).toHaveLength(drawn.length);
+    await visit(
+      async (page) => {
+        await page.setInputFiles("#file", { name: "lines.png", mimeType: "image/png", buffer: png });
+        const shown = await findings(page, ({ size }) => size.width === 720);
+        const boxes = boxesOf(shown);
+        expect(boxes).toHaveLength(drawn.length);
+        for (const box of drawn)
+          expect(Math.max(...boxes.map((own) => overlap(own, box)))).toBeGreaterThan(0.6);
+        for (const box of seen) {
+          const middles = boxes.map((own) => distance(own, box));
+          expect(Math.min(...middles)).toBeLessThan(4);
+        }
+        expect(await page.locator("#count").textContent()).toBe("4 lines of text");
+      },
+      desktop,
+      { name: "text" },
+    );
+  });
+
+  test("the outlines lie as the lines do: the example has turned ones", async () => {
+    await visit(
+      async (page) => {
+        const { found } = await findings(page, (shown) => shown.found.length === 5);
+        // Of each line, the angle of its longer side, in degrees.
+        const angles = found
+          .map(({ corners: [a, b, c] }) => {
+            const sides = [
+              [b![0] - a![0], b![1] - a![1]],
+              [c![0] - b![0], c![1] - b![1]],
+            ].sort((p, q) => Math.hypot(q[0]!, q[1]!) - Math.hypot(p[0]!, p[1]!));
+            return (Math.atan(sides[0]![1]! / sides[0]![0]!) * 180) / Math.PI;
+          })
+          .sort((a, b) => a - b);
+        for (const angle of angles.slice(0, 4)) expect(Math.abs(angle + 4)).toBeLessThan(2);
+        expect(Math.abs(angles[4]! - 12)).toBeLessThan(2);
+      },
+      phone,
+      { name: "text" },
+    );
+  });
+}
+
+function testLoading(visit: VisitPage): void {
+  test("a bar shows what has arrived; Cancel ends the download, and Retry begins it again", async () => {
+    await visit(
+      async (page) => {
+        await findings(page, ({ found }) => found.length === 3);
+        const session = await page.context().newCDPSession(page);
+        const limit = (downloadThroughput: number): Promise<unknown> =>
+          session.send("Network.emulateNetworkConditions", {
+            offline: false,
+            latency: 0,
+            downloadThroughput,
+            uploadThroughput: -1,
+          });
+        const panel = page.locator("#loading");
+        const said = (): Promise<string | null> => panel.locator("p").textContent();
+        await limit(100_000);
+        await choose(page, "targets", "js");
+        await expect
+          .poll(said, { timeout: 20_000, interval: 20 })
+          .toMatch(/^Loading the network: 0\.[123] of 0\.5 MiB$/);
+        const value = Number(await panel.locator("progress").getAttribute("value"));
+        expect(value).toBeGreaterThan(0);
+        expect(value).toBeLessThan(1);
+        await panel.getByRole("button", { name: "Cancel" }).click();
+        await expect.poll(said).toBe("Loading was cancelled.");
+        expect(await panel.locator("progress").isHidden()).toBe(true);
+        // Another picture does not start it again.
+        await page.click("#example");
+        await page.evaluate("cleaveDemo.settled()");
+        expect(await said()).toBe("Loading was cancelled.");
+        await limit(-1);
+        await panel.getByRole("button", { name: "Retry" }).click();
+        await findings(page, ({ target, found }) => target === "js" && found.length === 3);
+        expect(await panel.isHidden()).toBe(true);
+      },
+      desktop,
+      { name: "faces" },
+    );
+  });
+
+  test("another choice ends a download under way", async () => {
+    await visit(
+      async (page) => {
+        await findings(page, ({ found }) => found.length === 3);
+        await page.route("**/*.js.packed*.safetensors", () => {});
+        await choose(page, "targets", "js");
+        await expect.poll(() => page.locator("#loading progress").isVisible()).toBe(true);
+        await choose(page, "targets", "wasm");
+        await findings(page, ({ target, frames }) => target === "wasm" && frames > 1);
+        expect(await page.locator("#loading").isHidden()).toBe(true);
+      },
+      desktop,
+      { name: "faces" },
+    );
+  });
+
+  test.each([
+    ["weights", "**/*.js.packed*.safetensors", "cannot read the weights"],
+    ["the module", "**/face_detection*.js", "Failed to fetch"],
+  ])("%s do not come: the page says why, and Retry works", async (what, files, words) => {
+    await visit(
+      async (page, { problems }) => {
+        await page.route(files, (route) => route.abort());
+        // The page itself imports the module; only a new page does so again.
+        if (what === "the module") await page.reload();
+        await choose(page, "targets", "js");
+        await expect.poll(() => page.locator("#loading").textContent()).toContain(words);
+        await page.unroute(files);
+        await page.locator("#loading").getByRole("button", { name: "Retry" }).click();
+        await findings(page, ({ target, found }) => target === "js" && found.length === 3);
+        expect(await page.locator("#loading").isHidden()).toBe(true);
+        expect(problems.splice(0).every((text) => text.includes("Failed to load resource"))).toBe(true);
+      },
+      desktop,
+      { name: "faces" },
+    );
+  });
+
+  test("without a connection, a loaded net goes on; another one loads when the connection is back", async () => {
+    await visit(
+      async (page, { problems }) => {
+        const before = await findings(page, ({ found }) => found.length === 3);
+        await page.context().setOffline(true);
+        await setThreshold(page, 90);
+        const png = await sharp(drawnFaces).resize(400, 240).png().toBuffer();
+        await page.setInputFiles("#file", { name: "small.png", mimeType: "image/png", buffer: png });
+        await findings(page, ({ size, target }) => size.width === 400 && target === before.target);
+        await choose(page, "targets", "js");
+        await expect
+          .poll(() => page.locator("#loading").textContent())
+          .toContain("There is no connection, and the network is not loaded yet.");
+        await page.context().setOffline(false);
+        await findings(page, ({ target }) => target === "js");
+        expect(await page.locator("#loading").isHidden()).toBe(true);
+        expect(problems.splice(0).every((text) => text.includes("ERR_INTERNET_DISCONNECTED"))).toBe(true);
+      },
+      desktop,
+      { name: "faces" },
+    );
+  });
+}
+
+function testCamera(visit: VisitPage): void {
+  const scratch = mkdtempSync(join(tmpdir(), "cleave-camera-"));
+  let browser: Browser;
+  /** Its camera is there, and no page may use it. */
+  let closed: Browser;
+
+  beforeAll(async () => {
+    const film = join(scratch, "faces.y4m");
+    writeFileSync(film, await filmOf([0, 10, 20, 30]));
+    browser = await launch({
+      args: [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        `--use-file-for-fake-video-capture=${film}`,
+      ],
+    });
+    closed = await launch({ args: ["--use-fake-device-for-media-stream"] });
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await closed?.close();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  test("faces in frame after frame, until it is stopped", async () => {
+    await visit(
+      async (page) => {
+        const before = await findings(page, ({ found }) => found.length === 3);
+        await page.click("#camera");
+        const places = new Set<number>();
+        const live = await findings(page, ({ frames, size, found }) => {
+          if (size.width === 640) for (const { left } of boxesOf({ found })) places.add(Math.round(left));
+          return frames > before.frames + 12 && found.length === 1;
+        });
+        expect(live.size).toEqual({ width: 640, height: 480 });
+        // The head moves to the right, by 10 pixels each frame.
+        const [box] = boxesOf(live);
+        const middle = (box!.left + box!.right) / 2;
+        expect(middle).toBeGreaterThan(300);
+        expect(middle).toBeLessThan(370);
+        expect(places.size).toBeGreaterThan(1);
+        expect(await page.locator("#camera").textContent()).toBe("Stop the camera");
+        // The target changes while the camera runs.
+        await choose(page, "targets", "js");
+        await findings(page, ({ target, found }) => target === "js" && found.length === 1);
+        await page.click("#camera");
+        expect(await page.locator("#camera").textContent()).toBe("Start the camera");
+        const stopped = await findings(page, () => true);
+        await page.waitForTimeout(200);
+        expect((await findings(page, () => true)).frames).toBeLessThanOrEqual(stopped.frames + 1);
+        // And a picture takes the place of the last frame.
+        await page.click("#example");
+        await findings(page, ({ size, found }) => size.width === 800 && found.length === 3);
+        expect(await page.locator("#message").textContent()).toBe("");
+      },
+      desktop,
+      { name: "faces", browser },
+    );
+  });
+
+  const gone = (name: string): string =>
+    `navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "${name}"))`;
+
+  test.each([
+    ["is refused", "", "The camera is not allowed for this page."],
+    ["is missing", gone("NotFoundError"), "No camera is connected."],
+    ["is in use", gone("NotReadableError"), "The camera is used by another program."],
+    ["is hidden", "delete Navigator.prototype.mediaDevices", "its connection is not encrypted"],
+    ["fails", gone("TypeError"), "The camera does not start."],
+  ])("a camera that %s: a sentence, and pictures still work", async (_, script, words) => {
+    await visit(
+      async (page) => {
+        await findings(page, ({ found }) => found.length === 3);
+        await page.click("#camera");
+        await expect.poll(() => page.locator("#message").textContent()).toContain(words);
+        expect(await page.locator("#message").textContent()).toContain("You can open a picture instead.");
+        expect(await page.locator("#camera").textContent()).toBe("Start the camera");
+        const png = await sharp(drawnFaces).resize(400, 240).png().toBuffer();
+        await page.setInputFiles("#file", { name: "small.png", mimeType: "image/png", buffer: png });
+        await findings(page, ({ size, found }) => size.width === 400 && found.length === 3);
+        expect(await page.locator("#message").textContent()).toBe("");
+      },
+      desktop,
+      { name: "faces", browser: closed, script },
+    );
+  });
+}
+
+/** A film of one drawn face before a ground as wide as a camera's picture, moved by some pixels in each frame; YUV4MPEG2, 4:2:0. */
+async function filmOf(places: readonly number[]): Promise<Uint8Array> {
+  const [width, height] = [640, 480];
+  const face = await sharp(drawnFaces)
+    .extract({ left: 30, top: 70, width: 240, height: 320 })
+    .png()
+    .toBuffer();
+  const parts = [Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`)];
+  for (const place of places) {
+    const rgb = await sharp({ create: { width, height, channels: 3, background: "#7f9fb5" } })
+      .composite([{ input: face, left: 200 + place, top: 80 }])
+      .removeAlpha()
+      .raw()
+      .toBuffer();
+    const at = (x: number, y: number): readonly number[] => [
+      ...rgb.subarray(3 * (y * width + x), 3 * (y * width + x) + 3),
+    ];
+    const plane = (step: number, weights: readonly number[], zero: number): Buffer =>
+      Buffer.from(
+        Array.from({ length: (width / step) * (height / step) }, (_, index) => {
+          const columns = width / step;
+          const color = at((index % columns) * step, Math.floor(index / columns) * step);
+          return zero + weights.reduce((sum, weight, channel) => sum + weight * color[channel]!, 0);
+        }),
+      );
+    // ITU-R BT.601.
+    parts.push(
+      Buffer.from("FRAME\n"),
+      plane(1, [0.299, 0.587, 0.114], 0),
+      plane(2, [-0.1687, -0.3313, 0.5], 128),
+      plane(2, [0.5, -0.4187, -0.0813], 128),
+    );
+  }
+  return Uint8Array.from(Buffer.concat(parts));
+}
+
+/** What the page shows, as soon as it is what is wanted. */
+async function findings(page: Page, isWanted: (shown: Finding) => boolean): Promise<Finding> {
+  let shown: Finding | undefined;
+  await expect
+    .poll(
+      async () => {
+        shown = (await page.evaluate("cleaveDemo.now()")) as Finding | undefined;
+        return shown !== undefined && isWanted(shown);
+      },
+      { interval: 20, timeout: 40_000 },
+    )
+    .toBe(true);
+  return shown!;
+}
+
+function setThreshold(page: Page, least: number): Promise<void> {
+  return inPage(
+    page,
+    `(least) => {
+      const slider = document.getElementById("threshold");
+      slider.value = least;
+      slider.dispatchEvent(new Event("input"));
+    }`,
+    least,
+  );
+}
+
+/** The upright boxes around what is marked. */
+function boxesOf({ found }: Pick<Finding, "found">): Box[] {
+  return found.map(({ corners }) => {
+    const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+    return { left: Math.min(...xs), top: Math.min(...ys), right: Math.max(...xs), bottom: Math.max(...ys) };
+  });
+}
+
+/** Between the middles of two boxes. */
+function distance(a: Box, b: Box): number {
+  return Math.hypot((a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2);
+}
+
+async function takeScreenshots(visit: VisitPage): Promise<void> {
+  for (const name of ["faces", "text"] as const)
+    for (const [kind, options] of [
+      ["desktop", { ...desktop, deviceScaleFactor: 1.5 }],
+      ["phone", { ...phone, colorScheme: "dark" as const }],
+    ] as const)
+      await visit(
+        async (page) => {
+          await findings(page, ({ found }) => found.length > 0);
+          await page.evaluate("cleaveDemo.settled()");
+          const bytes = await page.screenshot({ fullPage: kind === "desktop" });
+          await sharp(bytes)
+            .png({ palette: true, colors: 128 })
+            .toFile(join(root, "docs", `web-${name}-${kind}.png`));
+        },
+        options,
+        { name },
+      );
+}
