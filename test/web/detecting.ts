@@ -396,13 +396,13 @@ function testCamera(visit: VisitPage): void {
 }
 
 /** A film of one drawn face before a ground as wide as a camera's picture, moved by some pixels in each frame; YUV4MPEG2, 4:2:0. */
-async function filmOf(places: readonly number[]): Promise<Uint8Array> {
+async function filmOf(places: readonly number[]): Promise<Buffer> {
   const [width, height] = [640, 480];
   const face = await sharp(drawnFaces)
     .extract({ left: 30, top: 70, width: 240, height: 320 })
     .png()
     .toBuffer();
-  const parts = [Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`)];
+  const parts: Buffer[] = [Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`)];
   for (const place of places) {
     const rgb = await sharp({ create: { width, height, channels: 3, background: "#7f9fb5" } })
       .composite([{ input: face, left: 200 + place, top: 80 }])
@@ -428,7 +428,7 @@ async function filmOf(places: readonly number[]): Promise<Uint8Array> {
       plane(2, [0.5, -0.4187, -0.0813], 128),
     );
   }
-  return Uint8Array.from(Buffer.concat(parts));
+  return Buffer.concat(parts);
 }
 
 /** What the page shows, as soon as it is what is wanted. */
