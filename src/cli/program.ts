@@ -8,6 +8,7 @@ import { addExplain } from "./commands/explain.js";
 import { addExport } from "./commands/export.js";
 import { addFmt } from "./commands/fmt.js";
 import { addImport } from "./commands/import.js";
+import { addInit } from "./commands/init.js";
 import { addInspect } from "./commands/inspect.js";
 import { addOps } from "./commands/ops.js";
 import { addProfile } from "./commands/profile.js";
@@ -55,6 +56,7 @@ function program(session: Session): Command {
     .addHelpText("after", footer);
   for (const add of [
     addCompile,
+    addInit,
     addRun,
     addSplit,
     addQuantize,
@@ -78,6 +80,7 @@ function program(session: Session): Command {
 const footer = `
 Examples:
   cleave compile model.net -o dist      one ES module, its types and its packed weights
+  cleave init page model.onnx           a web page around the model
   cleave import model.onnx -o model.net the model in the language, and its weights beside it
   cleave export model.net -o model.onnx an ONNX model, as written or after passes
   cleave split model.onnx --calibrate images --split macs=0.25 -o split

