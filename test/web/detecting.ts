@@ -473,20 +473,16 @@ function distance(a: Box, b: Box): number {
 
 async function takeScreenshots(visit: VisitPage): Promise<void> {
   for (const name of ["faces", "text"] as const)
-    for (const [kind, options] of [
-      ["desktop", { ...desktop, deviceScaleFactor: 1.5 }],
-      ["phone", { ...phone, colorScheme: "dark" as const }],
-    ] as const)
-      await visit(
-        async (page) => {
-          await findings(page, ({ found }) => found.length > 0);
-          await page.evaluate("cleaveDemo.settled()");
-          const bytes = await page.screenshot({ fullPage: kind === "desktop" });
-          await sharp(bytes)
-            .png({ palette: true, colors: 128 })
-            .toFile(join(root, "docs", `web-${name}-${kind}.png`));
-        },
-        options,
-        { name },
-      );
+    await visit(
+      async (page) => {
+        await findings(page, ({ found }) => found.length > 0);
+        await page.evaluate("cleaveDemo.settled()");
+        const bytes = await page.screenshot();
+        await sharp(bytes)
+          .png({ palette: true, colors: 128 })
+          .toFile(join(root, "docs", `web-${name}-phone.png`));
+      },
+      { ...phone, colorScheme: "dark" },
+      { name },
+    );
 }
