@@ -36,6 +36,6 @@ export interface Detector {
   readonly noun: readonly [one: string, several: string];
   /** The picture that the page shows first. */
   readonly example: { readonly url: string; readonly title: string };
-  /** Finds everything with a score above 0.05. */
+  /** Finds everything with a score above 0.1, the least threshold. */
   readonly find: (net: DetectorNet, picture: Source) => Promise<Found[]>;
 }

@@ -24,7 +24,7 @@ await openPage({
     const input = net.pictures["input:0"];
     if (!input) throw new Error("the net takes no pictures");
     const boxes = inPicture(ssdBoxes(raw, anchors, { scale: 128 }), picture, input);
-    return nms(boxes, scores, { score: 0.05, overlap: 0.3 }).map(({ x, y, width, height, score }) => ({
+    return nms(boxes, scores, { score: 0.1, overlap: 0.3 }).map(({ x, y, width, height, score }) => ({
       corners: [
         [x, y],
         [x + width, y],
