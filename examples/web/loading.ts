@@ -6,6 +6,8 @@ import { textOf } from "./controls.js";
 export interface LoadingOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: { readonly loaded: number; readonly total: number }) => void;
+  /** The weights are kept, so that a net that was loaded once loads without a connection. */
+  readonly cache: true;
 }
 
 export interface Nets<Choice, Net> {
@@ -82,6 +84,7 @@ export function createNets<Choice, Net extends { dispose(): void }>({
     try {
       const net = await load(choice, {
         signal,
+        cache: true,
         onProgress({ loaded: bytes, total }) {
           bar.value = total > 0 ? bytes / total : 1;
           if (!panel.hidden)
