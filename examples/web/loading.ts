@@ -64,8 +64,11 @@ export function createNets<Choice, Net extends { dispose(): void }>({
   function show(what: "nothing" | "progress" | "problem", said = ""): void {
     panel.hidden = what === "nothing";
     panel.classList.toggle("failed", what === "problem");
+    const wasAtCancel = document.activeElement === cancel;
     bar.hidden = cancel.hidden = what !== "progress";
     retry.hidden = what !== "problem";
+    // The keyboard stays where it was.
+    if (wasAtCancel && !retry.hidden) retry.focus();
     text.textContent = said;
   }
 

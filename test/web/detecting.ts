@@ -228,15 +228,19 @@ function testLoading(visit: VisitPage): void {
         const value = Number(await panel.locator("progress").getAttribute("value"));
         expect(value).toBeGreaterThan(0);
         expect(value).toBeLessThan(1);
-        await panel.getByRole("button", { name: "Cancel" }).click();
+        const buttons = (): Promise<string[]> => panel.getByRole("button").allTextContents();
+        expect(await buttons()).toEqual(["Cancel"]);
+        await panel.getByRole("button", { name: "Cancel" }).press("Enter");
         await expect.poll(said).toBe("Loading was cancelled.");
         expect(await panel.locator("progress").isHidden()).toBe(true);
+        expect(await buttons()).toEqual(["Retry"]);
         // Another picture does not start it again.
-        await page.click("#example");
+        await inPage(page, `() => document.getElementById("example").click()`);
         await page.evaluate("cleaveDemo.settled()");
         expect(await said()).toBe("Loading was cancelled.");
         await limit(-1);
-        await panel.getByRole("button", { name: "Retry" }).click();
+        expect(await page.evaluate("document.activeElement.textContent")).toBe("Retry");
+        await page.keyboard.press("Enter");
         await findings(page, ({ target, found }) => target === "js" && found.length === 3);
         expect(await panel.isHidden()).toBe(true);
       },
