@@ -23,15 +23,19 @@ export interface ComposedStep {
 /**
  * The steps of elementwise nodes in order; every node must read `flow` or a node before it. A node that reads only the
  * value just before it, as most do, is one step, with the operand indices of the node. In `x · σ(x)` the product needs x again, so
- * σ and the product are one step.
+ * σ and the product are one step. A side that is one of `conversions` is computed in the step, from its operands.
  */
-export function composeSteps(nodes: readonly Node[], flow: NodeId): ComposedStep[] {
+export function composeSteps(
+  nodes: readonly Node[],
+  flow: NodeId,
+  conversions: ReadonlyMap<NodeId, Node> = new Map(),
+): ComposedStep[] {
   let steps: ComposedStep[] = [];
   for (const node of nodes) {
     const first = earliestRead(steps, flow, node);
     const from = first === 0 ? flow : (steps[first - 1]?.nodes.at(-1)?.id ?? flow);
     const merged = [...steps.slice(first).flatMap((step) => step.nodes), node];
-    steps = [...steps.slice(0, first), makeStep(merged, from)];
+    steps = [...steps.slice(0, first), makeStep(merged, from, conversions)];
   }
   return steps;
 }
@@ -85,9 +89,13 @@ function earliestRead(steps: readonly ComposedStep[], flow: NodeId, node: Node):
   return first;
 }
 
-function makeStep(nodes: readonly Node[], from: NodeId): ComposedStep {
+function makeStep(
+  nodes: readonly Node[],
+  from: NodeId,
+  conversions: ReadonlyMap<NodeId, Node> = new Map(),
+): ComposedStep {
   const [single, second] = nodes;
-  if (single && !second) {
+  if (single && !second && !single.inputs.some((id) => id !== from && conversions.has(id))) {
     const own = single.inputs.map((_, at) => operand(at));
     return {
       nodes,
@@ -99,17 +107,16 @@ function makeStep(nodes: readonly Node[], from: NodeId): ComposedStep {
   }
   const values = new Map<NodeId, Scalar>([[from, operand(0)]]);
   const sides = new Map<number, NodeId>();
-  for (const node of nodes) {
-    const inputs = node.inputs.map((id) => {
-      const known = values.get(id);
-      if (known) return known;
-      const side = operand(sides.size + 1);
-      sides.set(sides.size + 1, id);
-      values.set(id, side);
-      return side;
-    });
-    values.set(node.id, scalarOf(node, inputs));
-  }
+  const valueOf = (id: NodeId): Scalar => {
+    const known = values.get(id);
+    if (known) return known;
+    const conversion = conversions.get(id);
+    const value = conversion ? scalarOf(conversion, conversion.inputs.map(valueOf)) : operand(sides.size + 1);
+    if (!conversion) sides.set(sides.size + 1, id);
+    values.set(id, value);
+    return value;
+  };
+  for (const node of nodes) values.set(node.id, scalarOf(node, node.inputs.map(valueOf)));
   const last = nodes.at(-1) ?? bug("a step of no nodes");
   return { nodes, from, scalar: values.get(last.id) ?? bug("a step without a value"), flow: [0], sides };
 }

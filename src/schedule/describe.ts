@@ -7,6 +7,7 @@ import { bytesText, plural, shapeText } from "#ir/units.js";
 import { entryOf } from "#ir/weights.js";
 import { addedProduct } from "#ops/added-product.js";
 import { reasonText } from "#template/plan.js";
+import { conversionsOf } from "./group-nodes.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
 import { arenaElements } from "#ir/arenas.js";
 
@@ -40,11 +41,9 @@ export function whyFused(
   nodes: readonly NodeId[],
   plan: KernelPlan,
 ): { readonly fusion: string; readonly reason: string } | undefined {
-  if (nodes.length < 2) return undefined;
-  const added = addedProduct(
-    graph,
-    nodes.map((id) => nodeOf(graph, id)),
-  );
+  const all = nodes.map((id) => nodeOf(graph, id));
+  if (nodes.length - conversionsOf(all).size < 2) return undefined;
+  const added = addedProduct(graph, all);
   return { fusion: plan.fusion ?? plan.template, reason: reasonText(plan, added?.product.name) };
 }
 

@@ -13,6 +13,7 @@ import { opOf } from "#ops/index.js";
 import { withNumbers } from "#ops/scalar.js";
 import { makePlan } from "#template/plan.js";
 import type { NodeGroup } from "./group-nodes.js";
+import { conversionsOf } from "./group-nodes.js";
 import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
 import type { TabulatedStep } from "./tables.js";
@@ -45,15 +46,20 @@ export function lowerGroup(
   if (views.has(last.id)) return [];
   if (last.op === "concat" && nodes.length === 1) return lowerConcat(graph, last, claims, at);
   const added = addedProduct(graph, nodes);
-  const chain = nodes.filter(({ id }) => id !== added?.product.id);
-  const flow = flowInto(graph, chain[0] ?? last);
+  const conversions = conversionsOf(nodes);
+  const own = nodes.filter(({ id }) => !conversions.has(id));
+  const fused = own.filter(({ id }) => id !== added?.product.id);
+  const first = flowInto(graph, fused[0] ?? last);
+  const conversion = conversions.get(first);
+  const chain = conversion ? [conversion, ...fused] : fused;
+  const flow = conversion ? flowInto(graph, conversion) : first;
   return [
     {
       name: last.name,
-      plan: planOf(nodes),
+      plan: planOf(own),
       nodes: nodes.map((node) => node.id),
       input: at.sourceOf(flow),
-      ...lowerChain(graph, chain, flow, at, added),
+      ...lowerChain(graph, { chain, conversions }, flow, at, added),
       output: at.viewOf(last.id),
     },
   ];
@@ -72,9 +78,15 @@ export function copyGroup(node: Node, input: Source, output: View): Group {
   };
 }
 
+/** The nodes through which a value flows, and the conversions of other values that they read. */
+interface Chain {
+  readonly chain: readonly Node[];
+  readonly conversions: ReadonlyMap<NodeId, Node>;
+}
+
 function lowerChain(
   graph: Graph,
-  nodes: NodeGroup,
+  { chain: nodes, conversions }: Chain,
   flow: NodeId,
   at: Views,
   added: AddedProduct | undefined,
@@ -82,7 +94,9 @@ function lowerChain(
   const stages: Stage[] = [];
   const isStage = (node: Node): boolean => opOf(node.op).scalar === undefined;
   const first = nodes.findIndex(isStage);
-  const prologue = stepsOf(graph, first < 0 ? nodes : nodes.slice(0, first), flow, at);
+  const steps = (chain: readonly Node[], from: NodeId): Step[] =>
+    stepsOf(graph, { chain, conversions }, from, at);
+  const prologue = steps(first < 0 ? nodes : nodes.slice(0, first), flow);
   for (let start = first; start >= 0 && start < nodes.length;) {
     const node = nodes[start] ?? bug("a stage without a node");
     const next = nodes.findIndex((other, place) => place > start && isStage(other));
@@ -94,7 +108,7 @@ function lowerChain(
       node: node.id,
       operands: operandsOf(node, at),
       ...(isSum ? { added: addedStage(added.product, at) } : {}),
-      epilogue: stepsOf(graph, nodes.slice(from + 1, end), nodes[from]?.id ?? node.id, at),
+      epilogue: steps(nodes.slice(from + 1, end), nodes[from]?.id ?? node.id),
     });
     start = end;
   }
@@ -120,8 +134,8 @@ function flowInto(graph: Graph, node: Node): NodeId {
   return (full ?? inputs[0] ?? bug(`${node.name} has no operand`)).id;
 }
 
-function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[] {
-  const steps = composeSteps(nodes, flow);
+function stepsOf(graph: Graph, { chain, conversions }: Chain, flow: NodeId, at: Views): Step[] {
+  const steps = composeSteps(chain, flow, conversions);
   const tabulated: readonly TabulatedStep[] = at.tables ? tabulate(graph, steps, at.valueOf) : steps;
   return tabulated.map((step): Step => {
     const last = step.nodes.at(-1) ?? bug("a step of no nodes");

@@ -12,6 +12,7 @@ import { nextStates, startStates } from "./fusion.js";
 import type { Held } from "#template/chain.js";
 import { isByteSum } from "#template/byte-sums.js";
 import { isMap, joinProblem, templateOf } from "#template/chain.js";
+import { isConversion, isConvertedByReaders } from "#template/conversions.js";
 
 /** A legal chain: only nodes of the chain use its values, except the last one. So the kernel has one result. */
 export interface Chain {
@@ -105,6 +106,7 @@ function grow(
   let legal: Growth["legal"];
   for (const length of finished.toReversed()) {
     const nodes = chain.slice(0, length);
+    if (endsBeforeReaders(graph, nodes)) continue;
     const open = openProblem(graph, nodes);
     const held = open === undefined ? templateOf(graph, nodes, target) : { problem: open };
     if (held.template !== undefined) {
@@ -136,6 +138,17 @@ function userThatFits(
   return usersOf(graph, value)
     .map((id) => nodeOf(graph, id))
     .find((user) => nextStates(fusion, states, graph, user).size > 0);
+}
+
+/** Whether a chain ends in a conversion of its integers that the readers make as they read: it should store the integers. */
+function endsBeforeReaders(graph: Graph, nodes: readonly Node[]): boolean {
+  const last = nodes.at(-1);
+  return (
+    last !== undefined &&
+    isConversion(graph, last) &&
+    nodes.some(({ id }) => id === last.inputs[0]) &&
+    isConvertedByReaders(graph, last)
+  );
 }
 
 /** Why the values of a chain cannot stay inside; undefined if only the last is read outside. */
