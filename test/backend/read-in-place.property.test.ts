@@ -43,7 +43,10 @@ function randomNet(random: Random): { text: string; shape: readonly number[]; ty
     `[${Array.from({ length: channels }, () => (low + (high - low) * random.next()).toPrecision(3)).join(", ")}]`;
   const scale = (): string =>
     random.next() < 0.3 ? numbers(0.01, 0.1) : (0.01 + 0.1 * random.next()).toPrecision(3);
-  const zeroOf = (type: Type): number => random.int(...integerRanges[type]);
+  const zeroOf = (type: Type): number => {
+    const [low, high] = integerRanges[type];
+    return random.int(low, high);
+  };
   const dequantized = (integers: string, type: Type, zero: number): Value => ({
     type,
     zero,
