@@ -1,5 +1,7 @@
 // The classes of a picture, best first.
 
+import { checkOptions } from "./options.js";
+
 /** A class with its value. */
 export interface Ranked {
   readonly index: number;
@@ -8,7 +10,7 @@ export interface Ranked {
   readonly value: number;
 }
 
-/** The `k` largest values, largest first; ties in order of index; NaN last. */
+/** The `k` largest values, largest first, and none if `k` is not positive; ties in order of index; NaN last. */
 export function topK(values: ArrayLike<number>, k: number, labels?: readonly string[]): Ranked[] {
   const of = (index: number): number => values[index] ?? Number.NaN;
   const isNone = (index: number): number => Number(Number.isNaN(of(index)));
@@ -16,7 +18,7 @@ export function topK(values: ArrayLike<number>, k: number, labels?: readonly str
     Array.from({ length: values.length }, (_, index) => index)
       // A difference of two infinities of one sign is NaN, as that of two NaN: they tie.
       .sort((a, b) => isNone(a) - isNone(b) || of(b) - of(a) || a - b)
-      .slice(0, k)
+      .slice(0, Math.max(0, k))
       .map((index) => ({ index, label: labels?.[index] ?? `${index}`, value: of(index) }))
   );
 }
@@ -39,27 +41,43 @@ export interface Classifier {
   readonly labels?: readonly string[];
 }
 
+interface ClassifyOptions {
+  /** How many classes. */
+  readonly top?: number;
+  readonly signal?: AbortSignal;
+}
+
+const classifyKinds = { top: "", signal: "AbortSignal" };
+
+interface Runs {
+  readonly name: string;
+  run(inputs: object, options: object): Promise<Record<string, Float32Array>>;
+}
+
 interface Class {
   readonly label: string;
   readonly index: number;
   readonly probability: number;
 }
 
-/** The net with the method `classify`, which gives the `top` classes of a picture, or a list of them for each of a list of pictures. */
+/** The net with the method `classify`, which gives the `top` classes of a picture, or a list of them for each of several pictures. */
 export function withClassify<N extends object>(net: N, task: Classifier): N {
-  const own = net as N & { run(inputs: object): Promise<Record<string, Float32Array>>; name: string };
+  const own = net as N & Runs;
   return Object.assign(net, {
-    async classify(picture: unknown, { top = 5 }: { readonly top?: number } = {}) {
+    async classify(picture: unknown, options: ClassifyOptions = {}) {
+      checkOptions(own, "classify", options, classifyKinds);
+      const { top = 5, signal } = options;
       if (!(Number.isInteger(top) && top > 0))
         throw new TypeError(`${own.name}: top must be a whole number from 1 up, not ${String(top)}`);
-      const values = (await own.run({ [task.input]: picture }))[task.output] ?? new Float32Array(0);
+      const values =
+        (await own.run({ [task.input]: picture }, { signal }))[task.output] ?? new Float32Array(0);
       const all: Class[][] = [];
       for (let start = 0; start < values.length; start += task.classes) {
         const scores = values.subarray(start, start + task.classes);
         const best = topK(task.isProbability ? scores : probabilitiesOf(scores), top, task.labels);
         all.push(best.map(({ label, index, value }) => ({ label, index, probability: value })));
       }
-      return Array.isArray(picture) ? all : all[0];
+      return Array.isArray(picture) || all.length > 1 ? all : all[0];
     },
   });
 }

@@ -65,12 +65,11 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
     for (const input of inputs) {
       const value = Object.hasOwn(values, input.name) ? values[input.name] : undefined;
       const what = `${own.name}: input "${input.name}"`;
-      if (isBytes(value))
-        throw new TypeError(
-          `${what} must be a picture or a Float32Array, not a bare ${tagOf(value)}: give pixels as an ImageData or { data, width, height }`,
-        );
       if (Array.isArray(value) || isPicture(value))
         all[input.name] = picturesAsValues(Array.isArray(value) ? value : [value], input, what, drawn);
+      // The net itself says which input is missing, and whether it takes buffers.
+      else if (value !== undefined && tagOf(value) !== "Float32Array" && !mayBeBuffer(value))
+        throw new TypeError(`${what} must be a picture or a Float32Array, not ${noPicture(value)}`);
     }
     return all;
   };
@@ -92,7 +91,7 @@ function picturesAsValues(
   const values = new Float32Array(pictures.length * size);
   for (const [at, picture] of pictures.entries()) {
     if (!isPicture(picture))
-      throw new TypeError(`${what} is a list with ${tagOf(picture)}, which is no picture`);
+      throw new TypeError(`${what} must be a list of pictures, but has ${noPicture(picture)}`);
     const whole = "picture" in picture ? picture.picture : picture;
     const within = pictureRegion(picture, what);
     if (isPixels(whole)) pixelValues(whole, within, input, values, at * size);
@@ -139,6 +138,11 @@ function newCanvas(name: string): Canvas {
 function pixelSize(picture: Pixels | Drawable, what: string): [number, number] {
   if (isPixels(picture)) {
     const { data, width, height } = picture;
+    for (const [name, extent] of Object.entries({ width, height }))
+      if (!(Number.isInteger(extent) && extent > 0))
+        throw new TypeError(
+          `${what} has the ${name} ${shown(extent)}; it must be a whole number of pixels from 1 up`,
+        );
     if (![1, 3, 4].includes(data.length / (width * height)))
       throw new TypeError(
         `${what} has ${data.length} bytes for ${width} × ${height} pixels; each pixel has 1, 3 or 4`,
@@ -159,6 +163,7 @@ function partOf(part: Part, width: number, height: number, what: string): Region
   const { x = 0, y = 0 } = part;
   const region = { x, y, width: part.width ?? width - x, height: part.height ?? height - y };
   const isInside =
+    [x, y, region.width, region.height].every(Number.isFinite) &&
     x >= 0 &&
     y >= 0 &&
     region.width > 0 &&
@@ -166,7 +171,7 @@ function partOf(part: Part, width: number, height: number, what: string): Region
     x + region.width <= width &&
     y + region.height <= height;
   if (isInside) return region;
-  const given = `${region.width} × ${region.height} pixels at ${x}, ${y}`;
+  const given = `${shown(region.width)} × ${shown(region.height)} pixels at ${shown(x)}, ${shown(y)}`;
   throw new RangeError(
     `${what} is a part of ${given}, which is not inside a picture of ${width} × ${height}`,
   );
@@ -174,6 +179,7 @@ function partOf(part: Part, width: number, height: number, what: string): Region
 
 /** The pixels of a picture, or of the part of one. */
 export function pictureRegion(picture: Picture, what = "the picture"): Region {
+  if (!isPicture(picture)) throw new TypeError(`${what} must be a picture, not ${noPicture(picture)}`);
   const [width, height] = pixelSize("picture" in picture ? picture.picture : picture, what);
   return "picture" in picture ? partOf(picture, width, height, what) : { x: 0, y: 0, width, height };
 }
@@ -184,6 +190,29 @@ function isPicture(value: unknown): value is Picture {
   if (isPixels(value)) return true;
   const isElement = "naturalWidth" in value || "videoWidth" in value || "displayWidth" in value;
   return isElement || ("width" in value && ("getContext" in value || "close" in value));
+}
+
+/** Whether a value is like a GPUBuffer, of any library. */
+function mayBeBuffer(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "mapAsync" in value;
+}
+
+/** What a value is that is no picture, and what to give instead. */
+function noPicture(value: unknown): string {
+  const pixels = "give pixels as an ImageData or { data, width, height }";
+  if (isBytes(value)) return `a bare ${tagOf(value)}: ${pixels}`;
+  if (typeof value !== "object" || value === null || !("data" in value)) return `${tagOf(value)}: ${pixels}`;
+  const { data } = value;
+  if (!isBytes(data))
+    return `${tagOf(value)} whose data is ${tagOf(data)}: its bytes must be a Uint8Array or a Uint8ClampedArray`;
+  // As sharp gives it.
+  const way = "info" in value ? "give { data, width: info.width, height: info.height }" : pixels;
+  return `${tagOf(value)} without width and height: ${way}`;
+}
+
+/** A value that should be a number. */
+function shown(value: unknown): string {
+  return typeof value === "number" ? `${value}` : tagOf(value);
 }
 
 function isPixels(value: object): value is Pixels {

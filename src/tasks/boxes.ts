@@ -28,12 +28,19 @@ export interface AnchorOptions {
 
 /**
  * The anchors of an SSD detector, rows of center x, center y, width and height, all relative to the input (0 to 1). They are in the order
- * of MediaPipe: by layer, row, column, and then anchors of one place.
+ * of MediaPipe: by layer, row, column, and then anchors of one place. Throws unless sizes and strides are whole numbers of pixels.
  */
 export function ssdAnchors(options: AnchorOptions): Float32Array {
   const { size, strides, minScale = 0.2, maxScale = 0.95, ratios = [1] } = options;
   const { interpolatedRatio = 1, reduceLowestLayer = false, fixedSize = false, offset = 0.5 } = options;
   const [width, height] = typeof size === "number" ? [size, size] : size;
+  for (const [what, pixels] of [
+    ["size", width],
+    ["size", height],
+    ...strides.map((one) => ["stride", one] as const),
+  ] as const)
+    if (!(Number.isSafeInteger(pixels) && pixels > 0))
+      throw new RangeError(`ssdAnchors: a ${what} must be a whole number of pixels from 1 up, not ${pixels}`);
   const scaleOf = (layer: number): number =>
     strides.length === 1
       ? (minScale + maxScale) / 2
@@ -137,7 +144,7 @@ export interface NmsOptions {
 
 /**
  * Non-maximum suppression: the boxes with the highest scores that do not overlap, best first, as ONNX's NonMaxSuppression selects them.
- * `boxes` has rows of left, top, right and bottom, in any units.
+ * `boxes` has rows of left, top, right and bottom, in any units. Boxes with coordinates that are not finite are left out.
  */
 export function nms(
   boxes: ArrayLike<number>,
@@ -156,6 +163,8 @@ export function nms(
     const [left = 0, top = 0, right = 0, bottom = 0] = [0, 1, 2, 3].map((at) => boxes[4 * index + at]);
     const [x, y] = [Math.min(left, right), Math.min(top, bottom)];
     const [width, height] = [Math.abs(right - left), Math.abs(bottom - top)];
+    // A box that is nowhere overlaps no other.
+    if (![x, y, width, height].every(Number.isFinite)) continue;
     const own = { index, score: of(index), x, y, width, height };
     const isLess = found.some(
       (other) => (!classes || classes[other.index] === classes[index]) && overlapOf(own, other) > overlap,
@@ -176,10 +185,12 @@ function overlapOf(a: Detection, b: Detection): number {
 
 /**
  * Points of an input (x and y in turn, 0 to 1; boxes are two points) as pixels of the picture that it was made from, whatever part of it
- * became the input. `input` is `net.pictures.NAME`.
+ * became the input. `input` is `net.pictures.NAME`. Throws a TypeError if the picture or the input is none.
  */
 export function inPicture(points: ArrayLike<number>, picture: Picture, input: PictureInput): Float32Array {
-  const { from, width, height } = placing(pictureRegion(picture), input);
+  if (typeof (input as unknown) !== "object" || input === null)
+    throw new TypeError(`inPicture: the input must be net.pictures.NAME, not ${String(input)}`);
+  const { from, width, height } = placing(pictureRegion(picture, "inPicture: the picture"), input);
   const left = (input.width - width) >> 1;
   const top = (input.height - height) >> 1;
   return Float32Array.from(points, (point, at) =>

@@ -196,6 +196,44 @@ test.each([
   }
 });
 
+describe.each(["js", "wasm"] as const)("what is no picture (%s)", (target) => {
+  const data = new Uint8Array(3 * 4);
+  const pixelsOf = (width: unknown, height: unknown) => ({ data, width, height });
+  const info = { width: 2, height: 2, channels: 3 };
+  test.each([
+    ["cat.png", "must be a picture or a Float32Array, not String: give pixels as an ImageData"],
+    [null, "must be a picture or a Float32Array, not Null"],
+    [data, "not a bare Uint8Array: give pixels as an ImageData or { data, width, height }"],
+    [new Float64Array(192), "not Float64Array: give pixels"],
+    [{ data, info }, "without width and height: give { data, width: info.width, height: info.height }"],
+    [
+      [{ data, info }],
+      "must be a list of pictures, but has Object without width and height: give { data, width: info",
+    ],
+    [{ data }, "without width and height: give pixels as an ImageData"],
+    [{ data: [1, 2, 3], width: 1, height: 1 }, "whose data is Array: its bytes must be a Uint8Array"],
+    [["cat.png"], "must be a list of pictures, but has String: give pixels"],
+    [pixelsOf(-2, -2), "has the width -2; it must be a whole number of pixels from 1 up"],
+    [pixelsOf(1.5, 2), "has the width 1.5; it"],
+    [pixelsOf(2, "2"), "has the height String; it"],
+    [pixelsOf(0, 2), "has the width 0; it"],
+    [pixelsOf(2, Number.NaN), "has the height NaN; it"],
+    [pixelsOf(2, undefined), "has the height Undefined; it"],
+    [{ picture: pixelsOf(2, -2) }, "has the height -2; it"],
+    [{ picture: pixelsOf(2, 2), x: "0" }, "is a part of 2 × 2 pixels at String, 0, which is not inside"],
+    [{ picture: pixelsOf(2, 2), width: Number.NaN }, "is a part of NaN × 2 pixels at 0, 0"],
+    [undefined, "must be a Float32Array of N × 192 values, [N, 8, 8, 3]; it is missing"],
+    // Like a GPUBuffer, which a net on the GPU takes.
+    [{ mapAsync: null, usage: 0 }, "must be a Float32Array of N × 192 values, [N, 8, 8, 3], not Object"],
+  ])("%j is refused", async (value, message) => {
+    const net = await load(compile(classifier(), { target }).value!);
+    const asked = net.run({ image: value as never });
+    await expect(asked).rejects.toThrow(message);
+    await expect(asked).rejects.toThrow('n: input "image" ');
+    net.dispose();
+  });
+});
+
 describe("classify", () => {
   interface Class {
     readonly label: string;
@@ -248,6 +286,26 @@ describe("classify", () => {
     const { scores } = await loaded.run({ image: picture });
     const classes = await loaded.classify(picture);
     expect(classes.map(({ probability }) => probability)).toEqual([...scores!].toSorted((a, b) => b - a));
+  });
+
+  test("gives those of each of several samples", async () => {
+    const loaded = await net(classifier());
+    const samples = Float32Array.from({ length: 3 * 192 }, (_, at) => Math.sin(at));
+    const each: unknown[] = [];
+    for (const at of [0, 1, 2]) each.push(await loaded.classify(samples.slice(192 * at, 192 * (at + 1))));
+    expect(await loaded.classify(samples)).toEqual(each);
+  });
+
+  test.each([
+    [{ tpo: 1 }, 'n: classify takes no option "tpo"; did you mean "top"?'],
+    [{ labels: [] }, 'n: classify takes no option "labels"; it takes top, signal'],
+    [null, "n: classify takes an object with options, not null"],
+    [{ signal: 5 }, "n: `signal` must be an AbortSignal, not Number"],
+    [{ signal: AbortSignal.abort(new Error("left")) }, "left"],
+  ])("classify(picture, %o)", async (options, message) => {
+    const loaded = await net(classifier());
+    await expect(loaded.classify(pixels(8, 8, 1), options as never)).rejects.toThrow(message);
+    expect(await loaded.classify(pixels(8, 8, 1), { signal: undefined } as object)).toHaveLength(3);
   });
 
   test.each([0, -1, 1.5, "2"])("top %j is an error", async (top) => {

@@ -76,9 +76,30 @@ output y int64[?, 3]
     expect(nms(boxes, scores, { overlap: 0.6 }).map(({ index }) => index)).toEqual([1, 2]);
     expect(() => nms([1, 2, 3], [1])).toThrow("3 numbers are not 4 for each of 1 scores");
   });
+
+  test("boxes that are nowhere are left out", () => {
+    for (const corner of [0, 1, 2, 3])
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const boxes = [0, 0, 4, 2, 9, 9, 10, 10];
+        boxes[corner] = value;
+        expect(nms(boxes, [0.9, 0.8]).map(({ index }) => index)).toEqual([1]);
+      }
+  });
 });
 
 describe("ssdAnchors", () => {
+  test.each([0, -8, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "8", undefined])(
+    "%j pixels are an error",
+    (value) => {
+      const pixels = value as number;
+      for (const strides of [[pixels], [8, pixels]])
+        expect(() => ssdAnchors({ size: 128, strides })).toThrow("a stride must be a whole number of pixels");
+      for (const size of [pixels, [pixels, 128], [128, pixels]] as (number | [number, number])[])
+        if (size !== undefined)
+          expect(() => ssdAnchors({ size, strides: [8] })).toThrow("a size must be a whole number of pixels");
+    },
+  );
+
   test("of BlazeFace: 896 with fixed sizes, two and six at each place", () => {
     const anchors = ssdAnchors({ size: 128, strides: [8, 16, 16, 16], fixedSize: true });
     expect(anchors).toHaveLength(4 * 896);
@@ -188,4 +209,14 @@ test("points of an input are found in its picture, whatever its fit and its part
         expect(value).toBeCloseTo(expected[at]!, 3);
     }
   }
+});
+
+test("points need a picture and an input", () => {
+  const picture = { data: new Uint8Array(4), width: 2, height: 2 };
+  for (const wrong of [undefined, null, "cat.png", { width: 2, height: 2 }])
+    expect(() => inPicture([0, 0], wrong as never, {} as never)).toThrow(
+      "inPicture: the picture must be a picture",
+    );
+  for (const wrong of [undefined, null, "image"])
+    expect(() => inPicture([0, 0], picture, wrong as never)).toThrow("the input must be net.pictures.NAME");
 });

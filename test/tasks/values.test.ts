@@ -19,4 +19,5 @@ test("the largest come first, ties in order, NaN last", () => {
     { index: 3, label: "d", value: 5 },
   ]);
   expect(topK(Float32Array.of(1), 3)).toHaveLength(1);
+  for (const k of [0, -1, -7, Number.NaN]) expect(topK(values, k)).toEqual([]);
 });

@@ -222,8 +222,8 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     ["bare bytes", "must be a picture or a Float32Array, not a bare Uint8ClampedArray"],
     ["far part", "is a part of 20 × 24 pixels at 20, 0, which is not inside a picture of 32 × 24"],
     ["wrong pixels", "has 10 bytes for 2 × 2 pixels; each pixel has 1, 3 or 4"],
-    ["text", 'input "image" must be a Float32Array of'],
-    ["element", 'input "image" must be a Float32Array of'],
+    ["text", 'input "image" must be a picture or a Float32Array, not String'],
+    ["element", 'input "image" must be a picture or a Float32Array, not HTML'],
   ])("%s", async (kind, message) => {
     await expect(see("same", kind)).rejects.toThrow(message);
     await expect(see("same", kind, { sync: true })).rejects.toThrow(message);
