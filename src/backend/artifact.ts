@@ -1,6 +1,7 @@
 // The result of a back end: the texts and bytes that `cleave compile` writes.
 
 import type { Classifier } from "#runtime/classify.js";
+import type { ModuleFormat } from "./format.js";
 import type { ModuleText } from "./module-text.js";
 import type { Limits } from "./wgsl/limits.js";
 
@@ -9,8 +10,9 @@ export interface Artifact {
   /** The net's name, made fit for a file name. */
   readonly name: string;
   readonly target: "js" | "wasm" | "wgsl";
-  /** The ES module. */
+  /** The module, an ES module unless `format` says otherwise. */
   readonly module: string;
+  readonly format?: Exclude<ModuleFormat, "esm">;
   /** Its TypeScript declarations. */
   readonly types: string;
   /** The script of workers, `<net>.worker.js`, if the module was to have it as a file. */

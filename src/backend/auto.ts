@@ -8,7 +8,7 @@ import { joinSections, section } from "./module-text.js";
 import { comment } from "./text.js";
 
 /** A module for several targets. */
-export interface AutoArtifact extends Pick<Artifact, "name" | "module" | "types" | "worker"> {
+export interface AutoArtifact extends Pick<Artifact, "name" | "module" | "format" | "types" | "worker"> {
   /** The targets in the order in which the module tries them, with what is true of each. */
   readonly targets: readonly (Omit<Artifact, "name" | "module" | "types" | "worker"> & {
     /** Modelled, for one sample, from the call of `run` to its result. */

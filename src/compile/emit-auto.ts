@@ -14,7 +14,7 @@ import { aFunction, expectOptions, oneOf } from "#diagnostic/options.js";
 import type { TargetName } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions, TargetPart } from "./emit.js";
-import { emitKinds, emitPart } from "./emit.js";
+import { emitKinds, emitPart, formatted } from "./emit.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
 import { forTargets } from "#passes/index.js";
 import { targetOf } from "./targets.js";
@@ -54,7 +54,7 @@ export function emitAuto(modules: readonly ForTarget[], options: EmitAutoOptions
 /** `emitAuto` in steps, each of which packs a piece of the weights. */
 export function* emitAutoSteps(
   modules: readonly ForTarget[],
-  { order = "time", packedInto, ...options }: EmitAutoOptions = {},
+  { order = "time", packedInto, format, ...options }: EmitAutoOptions = {},
 ): Interruptible<Result<AutoArtifact>> {
   const parts: TargetPart[] = [];
   const refused: Diagnostic[] = [];
@@ -69,7 +69,10 @@ export function* emitAutoSteps(
   if (!first) return { diagnostics: refused };
   const left = refused.map((one) => ({ ...one, severity: "warning" as const }));
   return {
-    value: joinTargets(modules[0]?.module.graph.name ?? "", parts, first.types, { version }),
+    value: formatted(
+      joinTargets(modules[0]?.module.graph.name ?? "", parts, first.types, { version }),
+      format,
+    ),
     diagnostics: left,
   };
 }

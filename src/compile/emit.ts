@@ -4,6 +4,8 @@ import { given } from "#diagnostic/given.js";
 import type { TargetName } from "#ir/target.js";
 import type { Artifact, Emitted, WeightSink } from "#backend/artifact.js";
 import { typesText } from "#backend/types-text.js";
+import type { ModuleFormat } from "#backend/format.js";
+import { formats, inFormat } from "#backend/format.js";
 import { joinParts } from "#backend/module-text.js";
 import type { PlacedWeights } from "#backend/packed.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
@@ -52,6 +54,8 @@ export interface EmitModuleOptions extends Devices, LowerOptions {
    * wgsl: whether to store weights and tensors inside the net as f16 if the device supports it, and else as f32. Kernels compute in f32.
    */
   readonly f16?: boolean;
+  /** An ES module (`esm`, the default), a CommonJS module (`cjs`), or a classic script (`iife`), which adds the net to the global `cleave`. */
+  readonly format?: ModuleFormat;
   /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
   /** wasm: whether the workers of threads are started from a file of their own, for pages whose policy does not allow `blob:`. */
@@ -72,6 +76,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   adapter: aText,
   f16: aBoolean,
   verify: aBoolean,
+  format: oneOf(formats),
   embedWeights: aBoolean,
   workerFile: aBoolean,
   task: oneOf(tasks),
@@ -89,7 +94,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   expectOptions("emit", options, emitKinds);
   const [wrong] = emitErrors(module, options);
   if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
-  return joinParts(runToEnd(emitSteps(module, options, () => false)).emitted);
+  return formatted(joinParts(runToEnd(emitSteps(module, options, () => false)).emitted), options.format);
 }
 
 /**
@@ -101,7 +106,18 @@ export function* emitWithinLimits(
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
   const { value, diagnostics } = yield* emitPart(module, options);
-  return value ? { value: joinParts(value.emitted), diagnostics } : { diagnostics };
+  return value
+    ? { value: formatted(joinParts(value.emitted), options.format), diagnostics }
+    : { diagnostics };
+}
+
+/** An artifact with its module in a format. */
+export function formatted<T extends Pick<Artifact, "name" | "module">>(
+  artifact: T,
+  format: ModuleFormat = "esm",
+): T & { readonly format?: Exclude<ModuleFormat, "esm"> } {
+  if (format === "esm") return artifact;
+  return { ...artifact, module: inFormat(artifact.module, artifact.name, format), format };
 }
 
 /** The part of a module that is for one target, and what a run takes by its model. */

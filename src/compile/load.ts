@@ -39,6 +39,7 @@ const loadKinds: OptionKinds<LoadOptions> = {
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
   const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
   expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
+  expectArgument("load", "an artifact with an ES module", artifact, artifact.format === undefined);
   expectOptions("load", options, loadKinds);
   // With a sourceURL, stack traces show this short name instead of the whole text of the module.
   const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;

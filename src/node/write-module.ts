@@ -5,6 +5,8 @@ import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { ModuleFormat } from "#backend/format.js";
+import { endings } from "#backend/format.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf, packedName } from "#backend/artifact.js";
 import type { AutoArtifact } from "#backend/auto.js";
@@ -77,6 +79,7 @@ export function* writeModuleSteps(
   return yield* writeSteps(folder, fileNameOf(name), {
     inputs,
     packed: [packedName(name)],
+    format: options.format,
     emit: (sinkOf) => emitWithinLimits(module, { ...options, packedInto: sinkOf(packedName(name)) }),
     shaders: (artifact) => (shaders ? shadersOf(folder, artifact) : []),
   });
@@ -114,6 +117,7 @@ export function* writeAutoSteps(
   return yield* writeSteps(folder, fileNameOf(name), {
     inputs,
     packed: modules.map(({ target }) => packedNameFor(name, target)),
+    format: options.format,
     emit: (sinkOf) =>
       emitAutoSteps(modules, { ...options, packedInto: (target) => sinkOf(packedNameFor(name, target)) }),
     shaders: ({ targets }) =>
@@ -125,22 +129,24 @@ interface Emission<T> {
   readonly inputs: readonly string[];
   /** The names of the packed files. */
   readonly packed: readonly string[];
+  readonly format: ModuleFormat | undefined;
   /** Emits, with sinks for packed files. */
   readonly emit: (sinkOf: (file: string) => WeightSink) => Interruptible<Result<T>>;
   readonly shaders: (artifact: T) => File[];
 }
 
-type Texts = Pick<Artifact, "name" | "module" | "types" | "worker">;
+type Texts = Pick<Artifact, "name" | "module" | "format" | "types" | "worker">;
 
 /** Emits into a folder: all files or none. */
 function* writeSteps<T extends Texts>(
   folder: string,
   name: string,
-  { inputs, packed, emit, shaders }: Emission<T>,
+  { inputs, packed, format, emit, shaders }: Emission<T>,
 ): Interruptible<Result<{ readonly artifact: T; readonly files: readonly WrittenFile[] }>> {
-  const paths = pathsOf(folder, name);
+  const paths = pathsOf(folder, name, format);
   const places = packed.map((file) => join(folder, file));
-  const clash = clashOf([...Object.values(paths), ...places], inputs);
+  const own = Object.values(paths).filter((path) => path !== undefined);
+  const clash = clashOf([...own, ...places], inputs);
   if (clash) return clash;
   const batch = fileBatch();
   const sinks = places.map((path) => ({ path, sink: fileSink(() => batch.begin(path)) }));
@@ -186,7 +192,7 @@ export function writeArtifact(
   expectArgument("writeArtifact", "an artifact, as `compile` gives it", artifact, isArtifact);
   expectText("writeArtifact", "the path of a folder", folder);
   expectList("writeArtifact", "a list of paths", inputs);
-  const paths = pathsOf(folder, artifact.name);
+  const paths = pathsOf(folder, artifact.name, artifact.format);
   const packed = join(folder, packedName(artifact.name));
   const files: File[] = [
     ...textsOf(paths, artifact),
@@ -213,16 +219,16 @@ type File = readonly [path: string, data: string | Uint8Array];
 interface Paths {
   readonly module: string;
   readonly types: string;
-  readonly moduleTypes: string;
+  /** TypeScript looks for the types of an `.mjs` only in a `.d.mts`. */
+  readonly moduleTypes: string | undefined;
   readonly worker: string;
 }
 
-function pathsOf(folder: string, name: string): Paths {
+function pathsOf(folder: string, name: string, format: ModuleFormat = "esm"): Paths {
   return {
-    module: join(folder, `${name}.mjs`),
-    types: join(folder, `${name}.d.ts`),
-    // TypeScript looks for the types of an `.mjs` only in a `.d.mts`.
-    moduleTypes: join(folder, `${name}.d.mts`),
+    module: join(folder, `${name}.${endings[format].module}`),
+    types: join(folder, `${name}.${endings[format].types}`),
+    moduleTypes: format === "esm" ? join(folder, `${name}.d.mts`) : undefined,
     worker: join(folder, `${name}.worker.js`),
   };
 }
@@ -231,7 +237,9 @@ function textsOf(paths: Paths, artifact: Texts): File[] {
   return [
     [paths.module, artifact.module],
     [paths.types, artifact.types],
-    [paths.moduleTypes, `export * from "./${artifact.name}.js";\n`],
+    ...(paths.moduleTypes === undefined
+      ? []
+      : [[paths.moduleTypes, `export * from "./${artifact.name}.js";\n`] as const]),
     ...(artifact.worker === undefined ? [] : [[paths.worker, artifact.worker] as const]),
   ];
 }

@@ -61,6 +61,7 @@ const emitting: Required<api.EmitModuleOptions> = {
   verify: false,
   embedWeights: false,
   workerFile: false,
+  format: "esm",
   task: "classify",
   packedInto: { open: nothing, write: nothing },
   onPacked: nothing,

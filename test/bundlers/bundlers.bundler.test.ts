@@ -174,6 +174,17 @@ describe.skipIf(!hasChromium || !isInstalled)("in Chromium", () => {
     60_000,
   );
 
+  test("a classic script, without a bundler", async () => {
+    const root = join(folder, "classic");
+    writeNet(join(root, "net"), { format: "iife" });
+    write(root, {
+      "index.html": page('<script src="net/small.js"></script><script src="main.js"></script>'),
+      "main.js": program("./x").replace(/import .*;/, "const { load } = cleave.small;"),
+    });
+    await expectBuilt(root);
+    await expectBuilt(root, "/deep/er/");
+  }, 60_000);
+
   test("a plain server, without a bundler", async () => {
     const root = project("plain", "./net/small.mjs", '<script type="module" src="main.js"></script>');
     await expectBuilt(root);

@@ -21,7 +21,7 @@ const light = [
   /^src\/calibrate\/progress\.js$/,
   // The possible values of `--target`, `--adapter`, `--opset` and `--split`.
   /^src\/ir\/(target|type|units)\.js$/,
-  /^src\/backend\/wgsl\/adapter\.js$/,
+  /^src\/backend\/(wgsl\/adapter|format)\.js$/,
   /^src\/export\/onnx\/opsets\.js$/,
   /^src\/ir\/(compact|preprocess)\.js$/,
   /^src\/split\/request\.js$/,

@@ -1,5 +1,6 @@
 // The action of `cleave compile`: compiles a model into one ES module, its types and its packed weights.
 
+import type { ModuleFormat } from "#backend/format.js";
 import type { Task } from "#compile/classifier.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { given } from "#diagnostic/given.js";
@@ -26,6 +27,7 @@ export interface CompileOptions extends ModelOptions, WithQuantize, PictureOptio
   readonly output: string;
   readonly embedWeights?: boolean;
   readonly workerFile?: boolean;
+  readonly format?: ModuleFormat;
   readonly emit?: "wgsl";
   readonly task?: Task;
   readonly json?: boolean;
@@ -52,6 +54,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     verify: options.verify ?? false,
     shaders: options.emit === "wgsl",
     workerFile: options.workerFile ?? false,
+    ...given({ format: options.format }),
     sources: model.sources,
     inputs: model.files,
     onPacked: packing(session.progress),

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { Option } from "commander";
+import { formats } from "#backend/format.js";
 import type { Task } from "#compile/classifier.js";
 import type { CompileOptions } from "../actions/compile.js";
 import { withFitOptions } from "../options/fit.js";
@@ -23,6 +24,14 @@ export function addCompile(root: Command, session: Session): void {
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "folder for the files", ".")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "esm: an ES module; cjs: a CommonJS module for Node; iife: a classic script, which adds the net to the global `cleave`",
+      )
+        .choices(formats)
+        .default("esm"),
+    )
     .option("--embed-weights", "put the weights into the module")
     .option(
       "--worker-file",

@@ -24,7 +24,7 @@ export function flushedText(count: number): string {
 export function writtenText(files: readonly WrittenFile[], module: string | undefined): string {
   return files
     .map(({ path, bytes }) => {
-      const isZipped = module !== undefined && path.endsWith(".mjs");
+      const isZipped = module !== undefined && /\.(mjs|cjs|(?<!worker\.)js)$/.test(path);
       const zipped = isZipped ? `, ${bytesText(gzipSync(module).length)} gzipped` : "";
       return `wrote ${lineText(path)} (${bytesText(bytes)}${zipped})\n`;
     })
