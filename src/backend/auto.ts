@@ -21,7 +21,12 @@ export function joinTargets(
   name: string,
   parts: readonly { readonly emitted: Emitted; readonly seconds: number }[],
   types: string,
-  options: Pick<EmitOptions, "version">,
+  options: Pick<EmitOptions, "version"> & {
+    /** The order of the parts: by modelled time, or as the caller gave them. */
+    readonly order: "time" | "given";
+    /** Whether the shaders were made for software adapters. */
+    readonly forSoftware: boolean;
+  },
 ): AutoArtifact {
   const [first] = parts;
   const shared = [...new Set(parts.flatMap(({ emitted }) => emitted.text.shared))];
@@ -29,9 +34,10 @@ export function joinTargets(
   const rows = targets.map(
     (target) => `  { target: ${jsString(target)}, load: (options) => ${target}Part()(options) },\n`,
   );
+  const model = `{ name: ${jsString(name)}, order: "${options.order}", forSoftware: ${options.forSoftware} }`;
   const module = joinSections([
     `${comment([`The net ${name}, compiled by Cleave ${options.version} for ${targets.join(", ")}. Do not edit.`]).join("\n")}\n`,
-    `/** Reads the weights of the first target that can run here, and makes the net ready. */\nexport function load(options) {\n  return loadAuto({ name: ${jsString(name)} }, parts, options);\n}\n`,
+    `/** Reads the weights of the first target that can run here, and makes the net ready. */\nexport function load(options) {\n  return loadAuto(${model}, parts, options);\n}\n`,
     `/** The targets, the preferred one first. */\nconst parts = [\n${rows.join("")}];\n`,
     ...parts.map(({ emitted }) => partText(emitted)),
     section("Runtime"),

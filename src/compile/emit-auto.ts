@@ -70,7 +70,11 @@ export function* emitAutoSteps(
   const left = refused.map((one) => ({ ...one, severity: "warning" as const }));
   return {
     value: formatted(
-      joinTargets(modules[0]?.module.graph.name ?? "", parts, first.types, { version }),
+      joinTargets(modules[0]?.module.graph.name ?? "", parts, first.types, {
+        version,
+        order,
+        forSoftware: options.adapter === "software",
+      }),
       format,
     ),
     diagnostics: left,

@@ -1,8 +1,17 @@
 /// <reference types="@webgpu/types" />
 // Chooses the target of a module that has several: the first in its order that can run here.
 
-import { expectObject } from "./ports.js";
+import { checkOptions, loadKinds, unlessAborted } from "./options.js";
 import type { LoadOptions } from "./types.js";
+
+/** What the module knows of all its parts. */
+interface AutoModel {
+  readonly name: string;
+  /** The order of the parts: `time`, the least modelled time first, or `given`, that which the list of targets gave. */
+  readonly order: "time" | "given";
+  /** Whether the shaders were made for software adapters, which are passed over otherwise. */
+  readonly forSoftware: boolean;
+}
 
 /** The part of a module that is for one target. */
 interface TargetPart {
@@ -17,9 +26,10 @@ export interface ChosenTarget {
   readonly reason: string;
 }
 
-interface AutoOptions extends Omit<LoadOptions, "weights"> {
+/** The options of the function `load` of a module for several targets. */
+export interface AutoLoadOptions extends Omit<LoadOptions, "weights"> {
   /** The weights of a target; by default its packed file next to the module. */
-  readonly weights?: (target: TargetPart["target"]) => Exclude<LoadOptions["weights"], undefined>;
+  readonly weights?: (target: TargetPart["target"]) => LoadOptions["weights"];
   /** The only target to load; by default the first that can run. */
   readonly target?: TargetPart["target"];
 }
@@ -29,12 +39,21 @@ interface AutoOptions extends Omit<LoadOptions, "weights"> {
  * function of the target, and it is called for the chosen one only. Errors that are not about the target end the loading.
  */
 export async function loadAuto(
-  model: { readonly name: string },
+  model: AutoModel,
   parts: readonly TargetPart[],
-  options: AutoOptions = {},
+  options: AutoLoadOptions = {},
 ): Promise<object> {
-  expectObject(model, "load takes an object with options", options);
-  const { target: wanted, weights, ...others } = options;
+  checkOptions(model, "load", options, { ...loadKinds, target: "" });
+  options.signal?.throwIfAborted();
+  // An adapter may never come.
+  return unlessAborted(options.signal, loadFirst(model, parts, options));
+}
+
+async function loadFirst(
+  model: AutoModel,
+  parts: readonly TargetPart[],
+  { target: wanted, weights, ...others }: AutoLoadOptions,
+): Promise<object> {
   const names = parts.map((part) => part.target);
   if (wanted !== undefined && !names.includes(wanted)) {
     throw new TypeError(`${model.name}: target must be ${names.join(" or ")}, not ${String(wanted)}`);
@@ -47,11 +66,13 @@ export async function loadAuto(
   const reasons: string[] = [];
   for (const { target, load } of parts) {
     if (wanted !== undefined && target !== wanted) continue;
-    const missing = await obstacleTo(target, others);
+    const missing = await obstacleTo(model, target, others);
+    others.signal?.throwIfAborted();
     if (missing === undefined || wanted !== undefined) {
       try {
-        const net = await load(weights === undefined ? others : { ...others, weights: weights(target) });
-        const reason = [...reasons, `${target} is ${first(target, names, wanted)}`].join("; ");
+        const own = weights?.(target);
+        const net = await load(own === undefined ? others : { ...others, weights: own });
+        const reason = [...reasons, `${target} is ${first(model, target, names, wanted)}`].join("; ");
         return Object.assign(net, { target: { name: target, reason } satisfies ChosenTarget });
       } catch (error) {
         if (wanted !== undefined || target !== "wgsl" || (error as Error | null)?.name !== "GpuError")
@@ -63,21 +84,39 @@ export async function loadAuto(
   throw new Error(`${model.name} can't run here: ${reasons.join("; ")}`);
 }
 
-function first(target: string, names: readonly string[], wanted: string | undefined): string {
+function first(
+  { order }: AutoModel,
+  target: string,
+  names: readonly string[],
+  wanted: string | undefined,
+): string {
   if (wanted !== undefined) return "asked for";
-  return names[0] === target ? "the fastest by its modelled time" : "the next one";
+  if (names[0] !== target) return "the next one";
+  return order === "time" ? "the fastest by its modelled time" : "the first in the module's list";
 }
 
 /** Why a target cannot run here, or should not; undefined if nothing is known. */
-async function obstacleTo(target: TargetPart["target"], options: LoadOptions): Promise<string | undefined> {
+async function obstacleTo(
+  { forSoftware }: AutoModel,
+  target: TargetPart["target"],
+  options: LoadOptions,
+): Promise<string | undefined> {
   if (target === "wasm") return obstacleToWasm();
   if (target === "js" || options.device !== undefined) return undefined;
   const gpu = (options.gpu ?? (globalThis as { navigator?: { gpu?: object } }).navigator?.gpu) as
     | GPU
     | undefined;
   if (!gpu) return "there is no WebGPU";
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  // The part tells the caller what a GPU is.
+  if (options.gpu !== undefined && typeof gpu.requestAdapter !== "function") return undefined;
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  } catch {
+    adapter = null;
+  }
   if (!adapter) return "WebGPU finds no adapter";
+  if (forSoftware) return undefined;
   const info = adapter.info as (GPUAdapterInfo & { isFallbackAdapter?: boolean }) | undefined;
   return info?.isFallbackAdapter ? "the adapter is software" : undefined;
 }

@@ -8,7 +8,7 @@ type Named = Pick<Model, "name">;
 /** What each option must be, as `typeof` or a class; empty if whoever uses it checks it. A caller may give all targets the same options. */
 type Kinds<T> = { readonly [K in keyof Required<T>]: string };
 
-const loadKinds: Kinds<LoadOptions> = {
+export const loadKinds: Kinds<LoadOptions> = {
   weights: "",
   fetch: "function",
   signal: "AbortSignal",

@@ -151,6 +151,103 @@ test("weights are asked for the chosen target only", async () => {
   await expect(load({ target: "wgsl" })).rejects.toMatchObject({ name: "GpuError", code: "no-webgpu" });
 });
 
+test.each(["time", "given"] as const)("the reason tells the order of the targets: %s", async (order) => {
+  for (const list of [["wasm", "js"], ["js", "wasm"], ["js"], ["wasm"]] as const) {
+    const { load } = await written(modulesOf(small(), list), { order });
+    const { target } = await load();
+    const first = order === "time" && list.length > 1 ? "wasm" : list[0];
+    const reason = order === "time" ? "the fastest by its modelled time" : "the first in the module's list";
+    expect(target).toEqual({ name: first, reason: `${first} is ${reason}` });
+  }
+});
+
+test("a signal ends loading wherever it waits", async () => {
+  const { load } = await written(modulesOf(small()));
+  const never = new Promise<never>(() => {});
+  const waits: readonly object[] = [
+    { gpu: { requestAdapter: () => never } },
+    { target: "wgsl", gpu: { requestAdapter: () => never } },
+    { gpu: {}, target: "js", weights: () => never },
+    { gpu: { requestAdapter: () => Promise.resolve(null) }, weights: () => never },
+  ];
+  for (const options of waits) {
+    const abort = new AbortController();
+    const loading = load({ ...options, signal: abort.signal });
+    const reason = new Error("enough");
+    setTimeout(() => abort.abort(reason), 1);
+    await expect(loading).rejects.toBe(reason);
+    await expect(load({ ...options, signal: abort.signal })).rejects.toBe(reason);
+  }
+});
+
+test("after a signal, no weights are asked for", async () => {
+  const { load } = await written(modulesOf(small()));
+  const abort = new AbortController();
+  const asked: string[] = [];
+  let answer: (none: null) => void = () => {};
+  const adapter = new Promise<null>((resolve) => (answer = resolve));
+  const weights = (target: string): undefined => void asked.push(target);
+  const loading = load({ weights, signal: abort.signal, gpu: { requestAdapter: () => adapter } });
+  abort.abort();
+  await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+  answer(null);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked).toEqual([]);
+});
+
+test("a WebGPU that fails in any way is passed over", async () => {
+  const { load } = await written(modulesOf(small()));
+  const fails: readonly (() => unknown)[] = [
+    () => {
+      throw new Error("no driver");
+    },
+    () => Promise.reject(new Error("no driver")),
+    () => null,
+    () => Promise.resolve(null),
+  ];
+  for (const requestAdapter of fails) {
+    expect((await load({ gpu: { requestAdapter } })).target.reason).toBe(
+      "wgsl: WebGPU finds no adapter; wasm is the next one",
+    );
+    await expect(load({ target: "wgsl", gpu: { requestAdapter } })).rejects.toMatchObject({
+      name: "GpuError",
+      code: "no-adapter",
+    });
+  }
+  await expect(load({ gpu: {} })).rejects.toThrow("small: gpu must be a GPU");
+});
+
+test("a module for software adapters takes one", async () => {
+  const modules = modulesOf(small(), ["wgsl", "wasm"]);
+  const reasons = ["gpu", "software"].map(async (adapter) => {
+    const { load } = await written(modules, { order: "given", adapter: adapter as "gpu" | "software" });
+    // It has no limits worth the name, so the part refuses it after the choice.
+    const gpu = {
+      requestAdapter: () =>
+        Promise.resolve({
+          info: { isFallbackAdapter: true },
+          features: new Set(),
+          limits: { maxBufferSize: 1 },
+        }),
+    };
+    return (await load({ gpu })).target.reason;
+  });
+  const [passedOver, tried] = await Promise.all(reasons);
+  expect(passedOver).toBe("wgsl: the adapter is software; wasm is the next one");
+  expect(tried).toMatch(/^wgsl: small needs maxBufferSize of \d+, and the adapter has 1;/);
+});
+
+test("load refuses options that do not exist, and names the one that was meant", async () => {
+  const { load } = await written(modulesOf(small(), ["wasm", "js"]));
+  const wrong: readonly (readonly [object, string])[] = [
+    [{ targt: "js" }, 'small: load takes no option "targt"; did you mean "target"?'],
+    [{ weight: () => "x" }, 'small: load takes no option "weight"; did you mean "weights"?'],
+    [{ signals: undefined }, 'small: load takes no option "signals"; did you mean "signal"?'],
+    [{ signal: 1 }, "small: `signal` must be an AbortSignal, not Number"],
+  ];
+  for (const [options, message] of wrong) await expect(load(options)).rejects.toThrow(new TypeError(message));
+});
+
 test("by default the order is that of the modelled times", async () => {
   const tiny = emitAuto(modulesOf(small())).value!;
   expect(tiny.targets.map(({ target }) => target)).toEqual(["wasm", "js", "wgsl"]);

@@ -27,8 +27,13 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   }
   if (typeof gpu.requestAdapter !== "function")
     throw new TypeError(`${model.name}: gpu must be a GPU, as \`navigator.gpu\` is one`);
-  // Dawn in Node rejects where browsers return null.
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  } catch {
+    // Dawn in Node rejects where browsers return null.
+    adapter = null;
+  }
   if (!adapter) {
     throw gpuError(
       "no-adapter",
