@@ -30,6 +30,8 @@ export interface Preprocess {
   readonly layout: Layout;
 }
 
+type Normalization = Pick<Preprocess, "scale" | "mean" | "std">;
+
 /** What holds where nothing is said. */
 export function defaultPreprocess(type: TensorType): Preprocess {
   return {
@@ -92,37 +94,43 @@ export function preprocessProblem(preprocess: Preprocess, { shape }: TensorType)
   const wrong = normalizationProblem(preprocess, size.depth);
   if (wrong !== undefined) return wrong;
   if (!(crop > 0 && crop <= 1)) return "crop must be more than 0 and at most 1";
-  return pad >= 0 && pad <= 255 ? undefined : "pad must be a gray from 0 to 255";
+  const isGray = Number.isInteger(pad) && pad >= 0 && pad <= 255;
+  return isGray ? undefined : "pad must be a gray, a whole number from 0 to 255";
 }
 
 /** Why values of pixels cannot all be elements of an input of integers; undefined if they can. */
 export function rangeProblem(preprocess: Preprocess, { dtype }: TensorType): string | undefined {
   if (!isInteger(dtype)) return undefined;
-  const [low, high] = valueRange(preprocess).map(Math.round) as [number, number];
   const [from, to] = integerRanges[dtype];
-  if (low >= from && high <= to) return undefined;
-  return `pixels become ${low} to ${high}, but the input is ${dtype}: integers from ${from} to ${to}`;
+  const rangeOf = (mean: readonly number[]): number[] =>
+    valueRange({ ...preprocess, mean }).map((value) => Math.round(value));
+  const fits = ([low = 0, high = 0]: readonly number[]): boolean => low >= from && high <= to;
+  const range = rangeOf(preprocess.mean);
+  if (fits(range)) return undefined;
+  const [low = 0, high = 0] = range;
+  const wrong = `pixels become ${low} to ${high}, but the input is ${dtype}: integers from ${from} to ${to}`;
+  // What moves the least value to the least integer.
+  const mean = (preprocess.mean[0] ?? 0) + (low - from) * (preprocess.std[0] ?? 1);
+  return fits(rangeOf([mean])) ? `${wrong}; a mean of ${mean} makes them fit` : wrong;
 }
 
 /** The least and the greatest value of pixels. */
-export function valueRange({
-  scale,
-  mean,
-  std,
-}: Pick<Preprocess, "scale" | "mean" | "std">): readonly [number, number] {
-  const each = Math.max(mean.length, std.length);
-  const of = (values: readonly number[], c: number): number => values[values.length === 1 ? 0 : c] ?? 0;
-  const ends = Array.from({ length: each }, (_, c) =>
-    [0, 255].map((byte) => (byte * scale - of(mean, c)) / of(std, c)),
-  ).flat();
+export function valueRange(preprocess: Normalization): readonly [number, number] {
+  const ends = channelEnds(preprocess).flat();
   return [least(ends), greatest(ends)];
 }
 
+/** The values of the bytes 0 and 255 in each channel. */
+function channelEnds({ scale, mean, std }: Normalization): (readonly [number, number])[] {
+  const of = (values: readonly number[], c: number): number => values[values.length === 1 ? 0 : c] ?? 0;
+  return Array.from({ length: Math.max(mean.length, std.length) }, (_, c) => {
+    const valueOf = (byte: number): number => (byte * scale - of(mean, c)) / of(std, c);
+    return [valueOf(0), valueOf(255)];
+  });
+}
+
 /** Why bytes of `depth` channels cannot become numbers in this way; undefined if they can. */
-export function normalizationProblem(
-  { scale, mean, std }: Pick<Preprocess, "scale" | "mean" | "std">,
-  depth: number,
-): string | undefined {
+export function normalizationProblem({ scale, mean, std }: Normalization, depth: number): string | undefined {
   for (const [name, values] of [
     ["mean", mean],
     ["std", std],
@@ -131,7 +139,14 @@ export function normalizationProblem(
       return `${name} has ${values.length} numbers, but the input has ${depth === 1 ? "one channel" : `${depth} channels`}`;
   }
   if (![scale, ...mean, ...std].every(Number.isFinite)) return "scale, mean and std must be finite numbers";
-  return std.includes(0) ? "std must not be 0" : undefined;
+  if (std.includes(0)) return "std must not be 0";
+  for (const ends of channelEnds({ scale, mean, std })) {
+    const [black = 0, white = 0] = ends.map(Math.fround);
+    if (!Number.isFinite(black) || !Number.isFinite(white))
+      return `pixels become ${ends.join(" to ")} by scale, mean and std, which are beyond the numbers of f32`;
+    if (black === white) return `all pixels become ${black} by scale, mean and std`;
+  }
+  return undefined;
 }
 
 /** Why names of classes do not fit an output; undefined if they do. The output has one value for each, along its last axis. */

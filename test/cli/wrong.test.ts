@@ -40,6 +40,8 @@ const files: Record<string, string | Uint8Array> = {
   "ragged.json": "[[1, 2], [3]]",
   "short.json": "[1, 2, 3]",
   "three.txt": "a\nb\nc\n",
+  "gap.txt": "a\n\nc\n\n",
+  "blank.txt": " \n\n",
   "thin.net":
     "net thin {\n  input image: f32[1, 8, 8, 3]\n  x = conv2d(image, filters=1, kernel=1x2)\n  output y = global_avg_pool(x)\n}\n",
   "turned.net":
