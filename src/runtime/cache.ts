@@ -76,6 +76,8 @@ export async function cached(
         const from = pieces * keptBytes;
         const { origin, start } = await download(from);
         net = origin;
+        // It was closed before it was open.
+        signal?.throwIfAborted();
         // A server that knows no ranges sends all again.
         for (let skipped = start; skipped < from;) {
           const count = await net.read(room.subarray(0, from - skipped));

@@ -30,30 +30,38 @@ export interface Origin {
 
 export const givenBytes = "the weights given";
 
-/** Opens the source, and decompresses what gzip compressed. */
+/** Opens the source, and decompresses what gzip compressed. Closes it if that fails, or when the signal ends the load. */
 export async function openSource(model: Weighted, source: Source): Promise<Origin> {
   const { signal } = source.options;
-  signal?.throwIfAborted();
-  const origin = await unzipped(model, await open(model, source));
+  const opened = await open(model, source);
   // A stream that is closed ends the read that waits for it.
+  const stop = (): void => void opened.close?.().catch(() => {});
   const close = async (): Promise<void> => {
-    signal?.removeEventListener("abort", close);
-    await origin.close?.();
+    signal?.removeEventListener("abort", stop);
+    await opened.close?.();
   };
-  signal?.addEventListener("abort", close);
-  return {
-    ...origin,
-    close,
-    async read(into) {
-      signal?.throwIfAborted();
-      const count = await origin.read(into).catch((error: unknown) => {
-        // What a download says when it is cut off is not of interest.
-        signal?.throwIfAborted();
-        throw error;
-      });
-      signal?.throwIfAborted();
-      return count;
-    },
+  signal?.addEventListener("abort", stop);
+  try {
+    const origin = await unzipped(model, { ...opened, close, read: endedBy(signal, opened.read) });
+    return { ...origin, read: endedBy(signal, origin.read) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The same, but fails with the signal's reason if there is one. */
+function endedBy(signal: AbortSignal | undefined, read: Origin["read"]): Origin["read"] {
+  if (!signal) return read;
+  return async (into) => {
+    signal.throwIfAborted();
+    const count = await read(into).catch((error: unknown) => {
+      // What a download says when it is cut off is not of interest.
+      signal.throwIfAborted();
+      throw error;
+    });
+    signal.throwIfAborted();
+    return count;
   };
 }
 
@@ -83,7 +91,7 @@ async function open(model: Weighted, source: Source): Promise<Origin> {
       return ofStream(model, (given as Blob).stream(), "the blob given");
     default:
       throw new TypeError(
-        `${model.name}: load takes weights as a URL, a Request, a Response, a ReadableStream, a Blob, an ArrayBuffer or a Uint8Array, or a promise of one, not ${kindOf(given)}`,
+        `${model.name}: load takes weights as a URL, a Request, a Response, a ReadableStream, a Blob, an ArrayBuffer or a Uint8Array, or a promise of one, not ${isNodeStream(given) ? `a stream of Node; ${nodeHelp}` : kindOf(given)}`,
       );
   }
 }
@@ -92,6 +100,13 @@ async function open(model: Weighted, source: Source): Promise<Origin> {
 function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
+
+/** Streams of Node have no class name that says so. */
+function isNodeStream(value: unknown): boolean {
+  return typeof (value as { readonly pipe?: unknown } | null | undefined)?.pipe === "function";
+}
+
+const nodeHelp = "Readable.toWeb(stream) makes a ReadableStream of it";
 
 export function bytesOf(given: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(given)) return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
@@ -116,6 +131,9 @@ function addressOf(model: Weighted, { file }: Source, given: string | URL | unde
     }
     return given === undefined && base ? base : new URL(String(given), base);
   } catch {
+    if (given !== undefined && (base || /^[a-z][a-z\d+.-]*:/i.test(String(given)))) {
+      throw new TypeError(`${model.name}: the weights are given by an invalid URL, ${JSON.stringify(given)}`);
+    }
     throw new Error(
       `${model.name}: cannot find ${given ?? model.weights.file} beside this module, which has no address; pass load({ weights }) as bytes or a full URL`,
     );
@@ -177,9 +195,11 @@ async function download(
   { fetch = globalThis.fetch, signal }: LoadOptions,
   init: RequestInit = {},
 ): Promise<Response> {
+  signal?.throwIfAborted();
   const refused = watchPolicy();
+  let response: Response;
   try {
-    return await fetch(what, signal ? { ...init, signal } : init);
+    response = await fetch(what, signal ? { ...init, signal } : init);
   } catch (error) {
     signal?.throwIfAborted();
     const directive = await refused.directive();
@@ -188,6 +208,9 @@ async function download(
   } finally {
     refused.end();
   }
+  // A user's own `fetch` may give anything, also a Response of its own kind.
+  if (typeof (response as Response | null | undefined)?.ok === "boolean") return response;
+  throw new TypeError(`${model.name}: fetch must give a Response, not ${kindOf(response)}`);
 }
 
 /** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
@@ -221,13 +244,20 @@ function ofResponse(model: Weighted, response: Response, where: string): Origin 
 }
 
 function ofStream(model: Weighted, stream: ReadableStream<Uint8Array>, where: string): Origin {
+  // The body of a response of a package for Node may be a stream of Node.
+  if (isNodeStream(stream)) throw cannotRead(model, where, `it is a stream of Node; ${nodeHelp}`);
   if (stream.locked) throw cannotRead(model, where, "something else reads it");
   const reader = stream.getReader();
   const next = async (): Promise<Uint8Array | undefined> => {
-    const { value } = await reader.read().catch((error: unknown) => {
+    const { done, value } = await reader.read().catch((error: unknown) => {
       throw cannotRead(model, where, error);
     });
-    return value;
+    if (done) return undefined;
+    const bytes = bytesOf(value);
+    if (bytes) return bytes;
+    throw new TypeError(
+      `${model.name}: ${where} must give pieces of type Uint8Array or ArrayBuffer, not ${kindOf(value)}`,
+    );
   };
   return { where, read: copying(next), close: () => reader.cancel().catch(() => {}) };
 }

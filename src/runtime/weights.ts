@@ -14,6 +14,8 @@ export async function findWeights(model: Weighted, source: Source): Promise<Floa
   const bytes = bytesOf(given);
   const data = bytes && alignedData(model, bytes);
   if (data) {
+    const total = data.length;
+    if (total > 0) source.options.onProgress?.({ loaded: total, total });
     compareHash(model, hashBytes(data), givenBytes);
     return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
   }
@@ -25,7 +27,9 @@ export async function findWeights(model: Weighted, source: Source): Promise<Floa
 /** The data of a packed file; undefined if it is not aligned, not whole, or compressed. */
 function alignedData(model: Weighted, file: Uint8Array): Uint8Array | undefined {
   if (isGzip(file)) return undefined;
-  const start = file.length < 8 ? 8 : 8 + headerLength(model, file, givenBytes);
+  const length = file.length < 8 ? 0 : headerLength(file);
+  if (length > longestHeader) throw wrongFile(model, givenBytes, beginning(model, file));
+  const start = 8 + length;
   const data = file.subarray(start, start + model.weights.elements * 4);
   if (data.byteOffset % 4 !== 0 || data.length < model.weights.elements * 4) return undefined;
   checkHeader(model, file.subarray(8, start), givenBytes);
@@ -100,7 +104,14 @@ async function readHead(model: Weighted, { where, read }: Origin): Promise<void>
   const head = new Uint8Array(8);
   const had = await readFully(read, head);
   if (had < 8) throw wrongFile(model, where, `it has ${had} bytes`);
-  const header = new Uint8Array(headerLength(model, head, where));
+  const length = headerLength(head);
+  if (length > longestHeader) {
+    const more = new Uint8Array(seenBytes);
+    more.set(head);
+    const count = had + (await readFully(read, more.subarray(had)));
+    throw wrongFile(model, where, beginning(model, more.subarray(0, count)));
+  }
+  const header = new Uint8Array(length);
   if ((await readFully(read, header)) < header.length) throw wrongFile(model, where, "its header is cut off");
   checkHeader(model, header, where);
 }
@@ -140,18 +151,31 @@ async function fillRooms(
   compareHash(model, endHash(state), where);
 }
 
+/** Cleave's headers are a few hundred bytes long. Whatever begins with text seems to have one of many megabytes. */
+const longestHeader = 1 << 20;
+
 /** The length of the header, from the first 8 bytes. */
-function headerLength(model: Weighted, head: Uint8Array, where: string): number {
-  const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
-  // Cleave's are a few hundred bytes long.
-  if (head[0] === 0x3c) throw wrongFile(model, where, htmlHint(model));
-  if (length > 1 << 20) throw wrongFile(model, where, "its header is too long");
-  return length;
+function headerLength(head: Uint8Array): number {
+  return new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
 }
 
-/** Servers answer with a page where a file is missing. */
-function htmlHint({ weights }: Weighted): string {
-  return `it is an HTML page, as servers send instead of a missing file; put ${weights.file} there, or pass load({ weights })`;
+/** Bytes that tell what a wrong file is, and how many of them a message shows. */
+const seenBytes = 256;
+const shownBytes = 40;
+
+/** What a wrong file is, by its first bytes. */
+function beginning({ weights }: Weighted, file: Uint8Array): string {
+  const head = file.slice(0, seenBytes);
+  // Servers answer with a page where a file is missing.
+  if (new TextDecoder().decode(head).trimStart().startsWith("<")) {
+    return `it is an HTML page, as servers send instead of a missing file; put ${weights.file} there, or pass load({ weights })`;
+  }
+  const text = Array.from(head.subarray(0, shownBytes), (byte) =>
+    byte < 0x20 || byte > 0x7e || byte === 0x60
+      ? `\\x${byte.toString(16).padStart(2, "0")}`
+      : String.fromCharCode(byte),
+  );
+  return `it begins with \`${text.join("")}\``;
 }
 
 /** Checks that the data is what the model needs, and begins after the header. */

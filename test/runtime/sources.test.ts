@@ -1,5 +1,11 @@
 // Every form in which weights may be given, compressed or not; progress, and the end of a load by a signal.
 
+import promises, { type FileHandle } from "node:fs/promises";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { emitWasm } from "#backend/wasm/emit.js";
@@ -39,7 +45,22 @@ const named = Uint8Array.from([
   ...gzipped.slice(10),
 ]);
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+/** A stream of pieces that need not be bytes. */
+function streamOf(...pieces: readonly unknown[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(to) {
+      for (const piece of pieces) to.enqueue(piece as Uint8Array);
+      to.close();
+    },
+  });
+}
+
+const halves = (bytes: Uint8Array): Uint8Array[] => [bytes.slice(0, 20), bytes.slice(20)];
 
 /** A `fetch` that answers with these bytes, and remembers what it was asked for. */
 function answering(bytes: Uint8Array<ArrayBuffer>, init?: ResponseInit) {
@@ -64,6 +85,13 @@ describe.each([
     "a Request": () => ({ weights: new Request("https://y/other"), fetch: answering(bytes).fetch }),
     "a Response": () => ({ weights: new Response(bytes) }),
     "a ReadableStream": () => ({ weights: new Blob([bytes]).stream() }),
+    "a stream of ArrayBuffers": () => ({ weights: streamOf(...halves(bytes).map((half) => half.buffer)) }),
+    "a stream of views": () => ({
+      weights: streamOf(...halves(bytes).map((half) => new DataView(half.buffer))),
+    }),
+    "a stream of Node, made a ReadableStream": () => ({
+      weights: Readable.toWeb(Readable.from(halves(bytes))) as ReadableStream<Uint8Array>,
+    }),
     "a Blob": () => ({ weights: new Blob([bytes]) }),
     "a File": () => ({ weights: new File([bytes], "small") }),
     "an ArrayBuffer": () => ({ weights: bytes.slice().buffer }),
@@ -75,9 +103,8 @@ describe.each([
   test.each(Object.entries(forms))("%s", async (_form, options) => {
     const told: Progress[] = [];
     expect(await read({ ...options(), onProgress: (progress) => told.push(progress) })).toEqual([...data]);
-    // Bytes that are used as they are have no progress.
     for (const { total } of told) expect(total).toBe(32);
-    if (told.length > 0) expect(told.at(-1)!.loaded).toBe(32);
+    expect(told.at(-1)!.loaded).toBe(32);
   });
 });
 
@@ -152,9 +179,65 @@ describe("refused", () => {
       () => ({ weights: 5 as never }),
       "small: load takes weights as a URL, a Request, a Response, a ReadableStream, a Blob, an ArrayBuffer or a Uint8Array, or a promise of one, not Number",
     ],
+    [
+      "a stream of Node",
+      () => ({ weights: Readable.from([file]) as never }),
+      "not a stream of Node; Readable.toWeb(stream) makes a ReadableStream of it",
+    ],
+    [
+      "a response whose body is a stream of Node",
+      () => ({ fetch: async () => ({ ok: true, body: Readable.from([file]) }) as never }),
+      `small: cannot read the weights ${address}: it is a stream of Node; Readable.toWeb(stream) makes a ReadableStream of it`,
+    ],
+    ...["text", [1, 2], 5, null, undefined].map((piece): [string, () => LoadOptions, string] => [
+      `a stream of ${JSON.stringify(piece)}`,
+      () => ({ weights: streamOf(file.slice(0, 40), piece) }),
+      `small: the stream given must give pieces of type Uint8Array or ArrayBuffer, not ${Object.prototype.toString.call(piece).slice(8, -1)}`,
+    ]),
+    ...[undefined, null, file, {}, "text"].map((answer): [string, () => LoadOptions, string] => [
+      `a fetch that gives ${Object.prototype.toString.call(answer)}`,
+      () => ({ fetch: async () => answer as never }),
+      `small: fetch must give a Response, not ${Object.prototype.toString.call(answer).slice(8, -1)}`,
+    ]),
     ["a promise that fails", () => ({ weights: Promise.reject(new Error("no login")) }), "no login"],
   ])("%s", async (_name, options, message) => {
-    await expect(read(options())).rejects.toThrow(message);
+    const error = await read(options()).catch((thrown: unknown) => thrown as Error);
+    // The whole message, or its end: it names the net and what was read once.
+    expect(String((error as Error).message).endsWith(message), String(error)).toBe(true);
+    expect((error as Error).message.split("small: ").length).toBeLessThanOrEqual(2);
+  });
+
+  test.each(["http://", "https://[", "//", "wss://a b/"])("the invalid URL %s", async (weights) => {
+    const message = `small: the weights are given by an invalid URL, "${weights}"`;
+    await expect(read({ weights })).rejects.toThrow(message);
+    // Without an address of the module, an address without a scheme may be right.
+    if (weights !== "//") {
+      await expect(findWeights(model, { options: { weights } })).rejects.toThrow(message);
+    }
+  });
+
+  const html = "<!doctype html><title>Shop</title>";
+  test.each([
+    ["a page", html, "it is an HTML page"],
+    ["a page after white space", `${"\r\n  ".repeat(20)}${html}`, "it is an HTML page"],
+    ["a page after a byte order mark", `\ufeff\n${html}`, "it is an HTML page"],
+    ["JSON", '{"error":"`no`"}', 'it begins with `{"error":"\\x60no\\x60"}`'],
+    [
+      "a pointer of Git LFS",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+      "it begins with `version https://git-lfs.github.com/spec/`",
+    ],
+    ["text of other letters", "é".repeat(9), `it begins with \`${"\\xc3\\xa9".repeat(9)}\``],
+  ])("%s instead of the file", async (_name, text, message) => {
+    const bytes = new TextEncoder().encode(text);
+    for (const options of [
+      answering(bytes),
+      { weights: bytes },
+      { weights: streamOf(...Array.from(bytes, (byte) => Uint8Array.of(byte))) },
+      { weights: Uint8Array.from(gzipSync(bytes)) },
+    ]) {
+      await expect(read(options)).rejects.toThrow(`is not a packed weight file of Cleave: ${message}`);
+    }
   });
 
   test("gzip that is cut off", async () => {
@@ -199,4 +282,77 @@ describe("a signal", () => {
     await expect(reading).rejects.toThrow("left");
     expect(isCancelled).toBe(true);
   });
+
+  /** A stream that gives these bytes and then nothing, and tells whether it was cancelled. */
+  function hanging(bytes: Uint8Array) {
+    const state = { isCancelled: false };
+    const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (to) => bytes.length > 0 && to.enqueue(Uint8Array.from(bytes)),
+      cancel() {
+        state.isCancelled = true;
+      },
+    });
+    return { stream, state };
+  }
+
+  const later = <T>(value: T): Promise<T> => new Promise((resolve) => setTimeout(resolve, 10, value));
+
+  describe.each([
+    ["as it is", file],
+    ["compressed by gzip", gzipped],
+  ])("cancels a stream of the file, %s,", (_name, bytes) => {
+    test.each([0, 1, 2, 12, 40])("that hangs after %i bytes", async (count) => {
+      const { stream, state } = hanging(bytes.slice(0, count));
+      const controller = new AbortController();
+      const reading = read({ weights: stream, signal: controller.signal });
+      setTimeout(() => controller.abort(new Error("left")), 5);
+      await expect(reading).rejects.toThrow("left");
+      expect(state.isCancelled).toBe(true);
+    });
+  });
+
+  test.each<[string, (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => LoadOptions]>([
+    ["a stream", (stream) => ({ weights: later(stream) })],
+    ["a response", (stream) => ({ weights: later(new Response(stream)) })],
+    [
+      "the answer of a fetch that knows no signals",
+      (stream) => ({ fetch: () => later(new Response(stream)) }),
+    ],
+    [
+      "the answer of a fetch, to be kept,",
+      (stream) => {
+        vi.spyOn(console, "warn").mockImplementation(() => {});
+        const keep = { match: async () => undefined, put: async () => {}, delete: async () => false };
+        vi.stubGlobal("caches", { open: async () => keep });
+        return { cache: true, fetch: () => later(new Response(stream)) };
+      },
+    ],
+  ])("cancels %s that comes later", async (_name, options) => {
+    const { stream, state } = hanging(new Uint8Array(0));
+    const controller = new AbortController();
+    const reading = read({ ...options(stream), signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("left")), 1);
+    await expect(reading).rejects.toThrow("left");
+    expect(state.isCancelled).toBe(true);
+  });
+});
+
+test.each<[string, Uint8Array | undefined]>([
+  ["that is a folder", undefined],
+  ["that is empty", new Uint8Array(0)],
+  ["that is none of Cleave's", new Uint8Array(300).fill(0x20)],
+  ["that is right", file],
+])("a file on the disk %s is closed", async (_name, bytes) => {
+  const folder = mkdtempSync(join(tmpdir(), "cleave-sources-"));
+  try {
+    if (bytes) writeFileSync(join(folder, "small"), bytes);
+    const opening = vi.spyOn(promises, "open");
+    await findWeights(model, {
+      options: { weights: pathToFileURL(bytes ? join(folder, "small") : folder) },
+    }).catch(() => {});
+    const [handle] = await Promise.all(opening.mock.results.map(({ value }) => value as Promise<FileHandle>));
+    expect(handle!.fd).toBe(-1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
