@@ -96,6 +96,7 @@ export type { CompileOptions } from "#compile/compile.js";
 export type { Artifact, WeightSink } from "#backend/artifact.js";
 export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
+export type { AutoLoadOptions, ChosenTarget } from "#runtime/auto.js";
 export { verifiedKinds, verifyArtifact } from "#compile/verify-artifact.js";
 export type { Approximation } from "#compile/approximations.js";
 export type { Drift } from "#compile/drift.js";

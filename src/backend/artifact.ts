@@ -77,9 +77,9 @@ export interface EmitOptions {
   readonly summary?: string;
 }
 
-/** The name of the packed file of a net. */
-export function packedName(net: string): string {
-  return `${fileNameOf(net)}.packed.safetensors`;
+/** The name of the packed file of a net; in a module for several targets, of that for one of them. */
+export function packedName(net: string, target?: Artifact["target"]): string {
+  return `${fileNameOf(net)}${target === undefined ? "" : `.${target}`}.packed.safetensors`;
 }
 
 /** A net's name as a file name: characters that a file system or URL may not allow become `_`. */

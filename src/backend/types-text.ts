@@ -3,29 +3,30 @@
 import { commentText, jsProperty, jsString } from "#diagnostic/escape.js";
 import type { Preprocess } from "#ir/preprocess.js";
 import { valueRange } from "#ir/preprocess.js";
+import type { TargetName } from "#ir/target.js";
 import type { KernelProgram, Port } from "#kernel/ir/ir.js";
 import type { Classifier } from "#runtime/classify.js";
-import { fileNameOf } from "./artifact.js";
+import { packedName } from "./artifact.js";
 import { axesText, pictureInput } from "./pictures.js";
 
 /**
  * The text of `<net>.d.ts`. `sync` says whether the target has `runSync`; `kind` says which options and further members only this target
- * has.
+ * has; a list of targets, that the module is for several.
  */
 export function typesText(
   program: KernelProgram,
   options: {
     readonly sync: boolean;
-    readonly kind?: "wasm" | "gpu" | "auto";
+    readonly kind?: "wasm" | "gpu" | readonly TargetName[];
     readonly classifier?: Classifier;
   },
 ): string {
   const { name, batch } = program;
   const takesPictures = program.inputs.some(({ picture }) => picture !== undefined);
   const { classifier } = options;
-  const [gpu, wasm, auto] = [options.kind === "gpu", options.kind === "wasm", options.kind === "auto"];
+  const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
+  const among = typeof options.kind === "object" ? options.kind : undefined;
   const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
-  const packed = `${fileNameOf(name)}.packed.safetensors`;
   const many = batch === undefined ? "" : ` ${commentText(batch)} is the number of samples, and any will do.`;
   return `// Types of the net ${commentText(name)}.
 ${gpu ? gpuTypes : ""}${takesPictures ? pictureTypes : ""}
@@ -42,11 +43,7 @@ ${classifier ? labelTypes(classifier) : ""}
 export type Weights = string | URL | Request | Response | ReadableStream<Uint8Array> | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
-  /**
-   * ${packed}, as it is or compressed by gzip: its URL, relative to where the module looks for it; a request, a response, a stream; or its
-   * bytes${wasm ? ", which are copied" : ", which are kept and must not change"}. Default: that file beside the module, or the weights embedded in it.
-   */
-${auto ? autoWeights : "  readonly weights?: Weights | Promise<Weights>;\n"}  /** In place of the global \`fetch\`, for headers or a cache of your own. */
+${among ? autoWeights(name, among) : ownWeights(name, wasm)}  /** In place of the global \`fetch\`, for headers or a cache of your own. */
   readonly fetch?: typeof fetch;
   /** Ends loading: \`load\` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -54,7 +51,7 @@ ${auto ? autoWeights : "  readonly weights?: Weights | Promise<Weights>;\n"}  /*
   readonly cache?: boolean;
   /** Called as weights arrive, with bytes as they are used: decompressed, if they are compressed. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number }) => void;
-${gpu || auto ? gpuLoadTypes : ""}${wasm || auto ? threadLoadTypes : ""}}
+${gpu || among?.includes("wgsl") ? gpuLoadTypes : ""}${wasm || among?.includes("wasm") ? threadLoadTypes : ""}}
 
 export interface RunOptions {
 ${
@@ -78,7 +75,7 @@ export interface Net {
   readonly inputs: Readonly<Record<keyof Inputs, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
-${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : auto ? autoTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
+${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : among ? autoTypes(among) : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
 ${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
@@ -136,18 +133,45 @@ const threadTypes = `  /** How many threads compute: 1 too where memory cannot b
   readonly threads: number;
 `;
 
-const autoWeights = `  readonly weights?: (target: "wgsl" | "wasm" | "js") => Weights | Promise<Weights>;
-  /** The only target to load. Default: the first of the module's that can run here. */
-  readonly target?: "wgsl" | "wasm" | "js";
+/** The option `weights` of a module for one target. */
+function ownWeights(net: string, areCopied: boolean): string {
+  return `  /**
+   * ${packedName(net)}, as it is or compressed by gzip: its URL, relative to where the module looks for it; a request, a response, a stream; or its
+   * bytes${areCopied ? ", which are copied" : ", which are kept and must not change"}. Default: that file beside the module, or the weights embedded in it.
+   */
+  readonly weights?: Weights | Promise<Weights>;
 `;
+}
 
-const autoTypes = `  /** The target that was chosen when the net was loaded, and why. */
-  readonly target: { readonly name: "wgsl" | "wasm" | "js"; readonly reason: string };
-  /** How many threads compute; absent on a GPU. */
-  readonly threads?: number;
-  /** On a GPU: runs all kernels once, so that the first \`run\` finds them compiled. */
-  warmup?(): Promise<void>;
+/** The options `weights` and `target` of a module for several targets. */
+function autoWeights(net: string, among: readonly TargetName[]): string {
+  const files = among.map((target) => packedName(net, target)).join(" or ");
+  return `  /**
+   * The weights of the target that runs, ${files}, as they are or compressed by gzip: a URL, relative to where the module looks for it; a
+   * request, a response, a stream; or bytes, which are kept and must not change. Default: that file beside the module.
+   */
+  readonly weights?: (target: ${union(among)}) => Weights | Promise<Weights> | undefined;
+  /** The only target to load. Default: the first of the module's that can run here. */
+  readonly target?: ${union(among)};
 `;
+}
+
+/** What the net has beside `run` on all of these targets, or on some. */
+function autoTypes(among: readonly TargetName[]): string {
+  const threads = `  /** How many threads compute${among.length > 1 ? "; absent on other targets than wasm" : ""}. */
+  readonly threads?: number;
+`;
+  const warmup = `  /** On a GPU: runs all kernels once, so that the first \`run\` finds them compiled. */
+  warmup?(options?: { readonly signal?: AbortSignal }): Promise<void>;
+`;
+  return `  /** The target that was chosen when the net was loaded, and why. */
+  readonly target: { readonly name: ${union(among)}; readonly reason: string };
+${among.includes("wasm") ? threads : ""}${among.includes("wgsl") ? warmup : ""}`;
+}
+
+function union(names: readonly TargetName[]): string {
+  return names.map(jsString).join(" | ");
+}
 
 function ports(program: KernelProgram, all: readonly Port[], tensor: string): string {
   return all

@@ -3,7 +3,7 @@
 import type { AutoArtifact } from "#backend/auto.js";
 import { joinTargets } from "#backend/auto.js";
 import type { WeightSink } from "#backend/artifact.js";
-import { fileNameOf } from "#backend/artifact.js";
+import { packedName } from "#backend/artifact.js";
 import { expectArgument, expectModule, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
@@ -60,17 +60,18 @@ export function* emitAutoSteps(
   const refused: Diagnostic[] = [];
   for (const { target, module } of modules) {
     const own = { ...options, target, ...given({ packedInto: packedInto?.(target) }) };
-    const { value, diagnostics } = yield* emitPart(module, own, packedNameFor(module.graph.name, target));
+    const { value, diagnostics } = yield* emitPart(module, own, packedName(module.graph.name, target));
     if (value) parts.push(value);
     else for (const one of diagnostics) refused.push(one);
   }
   if (order === "time") parts.sort((a, b) => a.seconds - b.seconds);
   const [first] = parts;
   if (!first) return { diagnostics: refused };
+  const types = first.types(parts.map(({ emitted }) => emitted.target));
   const left = refused.map((one) => ({ ...one, severity: "warning" as const }));
   return {
     value: formatted(
-      joinTargets(modules[0]?.module.graph.name ?? "", parts, first.types, {
+      joinTargets(modules[0]?.module.graph.name ?? "", parts, types, {
         version,
         order,
         forSoftware: options.adapter === "software",
@@ -96,11 +97,6 @@ export function expectTargets(call: string, modules: readonly ForTarget[]): void
   ];
   const isOnce = new Set(targets).size === targets.length && new Set(nets).size === 1;
   expectArgument(call, "modules of one net, each for another target", modules, isOnce);
-}
-
-/** The name of the packed file of a net for one of several targets. */
-export function packedNameFor(net: string, target: TargetName): string {
-  return `${fileNameOf(net)}.${target}.packed.safetensors`;
 }
 
 /**

@@ -123,8 +123,8 @@ export function formatted<T extends Pick<Artifact, "name" | "module">>(
 /** The part of a module that is for one target, and what a run takes by its model. */
 export interface TargetPart {
   readonly emitted: Emitted;
-  /** The declarations of a module for this target and others. */
-  readonly types: string;
+  /** The declarations of a module for these targets. */
+  readonly types: (targets: readonly TargetName[]) => string;
   readonly seconds: number;
 }
 
@@ -187,11 +187,8 @@ function* emitSteps(
     leastMemory(program, target.name) > memoryLimits[target.name] || (needs !== undefined && exceeds(needs));
   const packed = isTooLarge ? unpacked(program) : yield* placeWeights(program, emitOptions);
   const seconds = schedule.groups.reduce((sum, group) => sum + kernelCost(schedule, group).seconds, 0);
-  const types = typesText(program, {
-    sync: false,
-    kind: "auto",
-    ...given({ classifier: emitOptions.classifier }),
-  });
+  const types = (among: readonly TargetName[]): string =>
+    typesText(program, { sync: false, kind: among, ...given({ classifier: emitOptions.classifier }) });
   return { emitted: finish(packed), types, seconds: seconds + (target.answer ?? 0) };
 }
 

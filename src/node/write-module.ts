@@ -11,7 +11,7 @@ import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf, packedName } from "#backend/artifact.js";
 import type { AutoArtifact } from "#backend/auto.js";
 import type { EmitAutoOptions, ForTarget } from "#compile/emit-auto.js";
-import { autoKinds, emitAutoSteps, expectTargets, packedNameFor } from "#compile/emit-auto.js";
+import { autoKinds, emitAutoSteps, expectTargets } from "#compile/emit-auto.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
 import { emitKinds, emitWithinLimits } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -116,10 +116,10 @@ export function* writeAutoSteps(
   const name = modules[0]?.module.graph.name ?? bug("no module");
   return yield* writeSteps(folder, fileNameOf(name), {
     inputs,
-    packed: modules.map(({ target }) => packedNameFor(name, target)),
+    packed: modules.map(({ target }) => packedName(name, target)),
     format: options.format,
     emit: (sinkOf) =>
-      emitAutoSteps(modules, { ...options, packedInto: (target) => sinkOf(packedNameFor(name, target)) }),
+      emitAutoSteps(modules, { ...options, packedInto: (target) => sinkOf(packedName(name, target)) }),
     shaders: ({ targets }) =>
       shaders ? targets.flatMap((one) => shadersOf(folder, { ...one, name: fileNameOf(name) })) : [],
   });

@@ -9,6 +9,7 @@ import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { compile } from "#compile/compile.js";
 import type { ForTarget } from "#compile/emit-auto.js";
 import { beforeTarget, emitAuto } from "#compile/emit-auto.js";
+import { load as loadArtifact } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { interpret } from "#interpret/interpret.js";
@@ -284,6 +285,32 @@ test("a target goes on where the first one's own passes began", () => {
   const parameters = (one: Module) =>
     [...one.graph.nodes.values()].filter(({ op }) => op === "constant").length;
   expect(parameters(js)).toBe(parameters(first.module));
+});
+
+test("load takes an artifact for several targets, with the weights of the target that runs", async () => {
+  for (const target of ["wasm", "js"] as const) {
+    const artifact = emitAuto(modulesOf(small(), ["wasm", "js"])).value!;
+    const net = await loadArtifact(artifact, { target });
+    expect(net.target.name).toBe(target);
+    expect((await net.run({ x: new Float32Array(144) }))["y"]).toHaveLength(3);
+    net.dispose();
+  }
+  const artifact = emitAuto(modulesOf(small(), ["js"])).value!;
+  await expect(loadArtifact(artifact, { target: "wat" as "js" })).rejects.toThrow(/load takes target as/);
+});
+
+test("the declarations name the files and members of the module's targets, and no others", () => {
+  for (const list of [["wgsl", "wasm", "js"], ["wasm", "js"], ["js"], ["wgsl", "js"]] as const) {
+    const { types } = emitAuto(modulesOf(small(), list), { order: "given" }).value!;
+    for (const target of all) {
+      expect(types.includes(`"${target}"`), target).toBe(list.some((one) => one === target));
+      expect(types.includes(`small.${target}.packed.safetensors`)).toBe(list.some((one) => one === target));
+    }
+    expect(types).not.toMatch(/small\.packed|embedded/);
+    const [hasGpu, hasWasm] = [list.some((one) => one === "wgsl"), list.some((one) => one === "wasm")];
+    expect(/readonly (gpu|device)\?|warmup\?\(/.test(types)).toBe(hasGpu);
+    expect(/readonly (threads|simd|worker)\?/.test(types)).toBe(hasWasm);
+  }
 });
 
 test("the declarations fit a program that uses the module", async () => {
