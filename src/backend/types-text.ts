@@ -285,7 +285,7 @@ export interface Class {
 }
 
 const classifyTypes = `  /** The most probable classes of a picture, best first: 5, or \`top\`. */
-  classify(picture: Picture, options?: { readonly top?: number }): Promise<Class[]>;
+  classify(picture: Picture, options?: { readonly top?: number; readonly signal?: AbortSignal }): Promise<Class[]>;
   /** The same for each of several pictures. */
-  classify(pictures: readonly Picture[], options?: { readonly top?: number }): Promise<Class[][]>;
+  classify(pictures: readonly Picture[], options?: { readonly top?: number; readonly signal?: AbortSignal }): Promise<Class[][]>;
 `;
