@@ -12,7 +12,7 @@ export const named = ["property", "gpu", "browser", "package", "bundler"] as con
 /** Files of a tier share modules, since most of their time would go into importing them. */
 const project = (name: string, include: string, exclude: string[] = []) => ({
   extends: true as const,
-  test: { name, include: [include], exclude, isolate: false },
+  test: { name, include: [include], exclude: [...exclude, "**/node_modules/**"], isolate: false },
 });
 
 export default defineConfig({

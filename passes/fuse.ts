@@ -274,7 +274,7 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
 
 /** The plan of a kernel with this cost. */
 function planOf(template: TemplateName, cost: FusedCost, fusion: string | undefined): KernelPlan {
-  const { fits: _, saving: __, ...numbers } = cost;
+  const { fits: _, saving: __, idleSeconds: ___, ...numbers } = cost;
   return makePlan(template, fusion === undefined ? numbers : { ...numbers, fusion });
 }
 

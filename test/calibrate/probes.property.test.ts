@@ -137,7 +137,7 @@ test("a net that starts in the middle", async () => {
   const { value: probes } = await openProbes(residual, [f!, d!], { from: [a!, d!] });
   expect(probes!.inputs).toEqual([
     { name: "a", shape: [1, 8, 8, 8], dtype: "f32" },
-    { name: "d", shape: [1, 8, 8, 8], dtype: "f32" },
+    { name: "d", shape: [1, 8, 8, 8], dtype: "f32", layout: "nhwc" },
   ]);
   const sample = drawSample(graph, seededRandom(3));
   const whole = interpreted(residual, sample);
