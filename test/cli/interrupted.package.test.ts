@@ -100,7 +100,7 @@ describe.skipIf(process.platform === "win32")("split", () => {
   test.each([
     ["SIGINT", 1],
     ["SIGKILL", 2],
-    ["SIGTERM", 3],
+    ["SIGTERM", 1],
   ] as const)(
     "ended by %s goes on",
     async (signal, most) => {
