@@ -5,18 +5,13 @@ import type { TargetName } from "#ir/target.js";
 import { bytesOf } from "#ir/target.js";
 import {
   addIntegers,
-  address,
-  addInt,
   dotPairs,
   dotFours,
-  f32,
   integers,
-  load as read,
   loadIntegers,
-  madd,
-  mulInt,
   toFloats,
-} from "#kernel/ir/build.js";
+} from "#kernel/ir/integer-vecs.js";
+import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/ir/expressions.js";
 import { KernelBuilder } from "#kernel/ir/build.js";
 import type { Kernel, KernelProgram, Launch, Value } from "#kernel/ir/ir.js";
 import { plainRuns } from "#kernel/part/columns.js";

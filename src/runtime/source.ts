@@ -326,7 +326,7 @@ export async function readFully(read: Origin["read"], into: Uint8Array): Promise
 
 type Piece = Uint8Array | undefined;
 
-/** Reads by copying pieces of any size, the last of which is undefined; a piece is valid until the next is asked for. */
+/** Reads by copying pieces of any size. `next` gives undefined after the last one, and may use the memory of the piece before again. */
 function copying(next: () => Piece | Promise<Piece>): Origin["read"] {
   let piece: Uint8Array = new Uint8Array(0);
   return async (into) => {

@@ -168,7 +168,7 @@ function write(arena: Float64Array, view: View, value: Tensor): void {
     put(arena, place, bytesOf(view.element), value.data[index]!);
 }
 
-/** Stores an element of so many bytes. */
+/** Stores an element of a size in bytes. */
 function put(arena: Float64Array, place: number, bytes: number, value: number): void {
   arena.fill(value, place, place + bytes);
 }

@@ -15,7 +15,7 @@ import type {
   ValueType,
 } from "#kernel/ir/ir.js";
 import { countUses, walkValue } from "#kernel/ir/walk.js";
-import { nearestOf } from "#kernel/ir/build.js";
+import { nearestOf } from "#kernel/ir/nearest.js";
 import { bytesOf } from "#ir/target.js";
 import { integerLanes } from "#kernel/ir/integers.js";
 import { carrier, elementSizes, findPointers, placeKey, scratchPlace } from "../pointers.js";

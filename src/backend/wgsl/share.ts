@@ -3,7 +3,7 @@
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { nearestInSteps } from "#kernel/ir/build.js";
+import { nearestInSteps } from "#kernel/ir/nearest.js";
 import { mapOperands } from "#kernel/ir/walk.js";
 import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 

@@ -1,15 +1,13 @@
-// A builder of kernel IR. Its expressions fold constants, and its bodies read like the loops they become.
+// A builder of kernel IR, whose bodies read like the loops they become.
 
 import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Grid } from "./body.js";
+import type { Int, Width, Moved } from "./expressions.js";
+import { i32, int, known } from "./expressions.js";
 import type {
   Address,
-  FloatBinary,
-  FloatUnary,
-  IntBinary,
   IntegerElement,
-  IntegerVec,
   Kernel,
   Parameter,
   Place,
@@ -18,209 +16,9 @@ import type {
   Value,
   ValueType,
 } from "./ir.js";
-import { integer, isFolded, simplifyInt } from "./integers.js";
+import { nearestOf } from "./nearest.js";
 import { bytesOf } from "#ir/target.js";
 import { dropUnused, usedParameters } from "./unused.js";
-
-/** An integer expression, or a number known at compile time. */
-export type Int = Value | number;
-
-export const f32 = (value: number): Value => ({ kind: "const", type: "f32", value });
-export const i32 = (value: Int): Value => (typeof value === "number" ? integer(value) : value);
-
-/** Integer arithmetic. Constants are folded, and `x · 1` and `x + 0` become x. */
-export function int(fn: IntBinary, a: Int, b: Int): Int {
-  const value = simplifyInt(fn, i32(a), i32(b));
-  return known(value) ?? value;
-}
-
-export const addInt = (...terms: readonly Int[]): Int =>
-  terms.reduce((sum, term) => int("add", sum, term), 0);
-export const mulInt = (a: Int, b: Int): Int => int("mul", a, b);
-
-/** `base + offset` as an address; a constant part moves into the offset. */
-export function address(base: Int, offset = 0): Address {
-  const constant = known(base);
-  if (constant !== undefined) return { offset: constant + offset };
-  const value = base as Value;
-  if (value.kind === "int" && value.fn === "add" && known(value.b) !== undefined) {
-    return { base: value.a, offset: offset + (known(value.b) ?? 0) };
-  }
-  return { base: value, offset };
-}
-
-/** One element, or as many as the target has lanes. */
-export type Width = "f32" | "vec";
-
-/** What a kernel moves at once: as `Width`, or 16 bytes, which have no alignment. */
-export type Moved = Width | "i8x16";
-
-export const load = (place: Place, at: Address, width: Moved = "f32"): Value =>
-  width === "i8x16" ? loadIntegers(width, place, at) : { kind: "load", type: width, place, address: at };
-
-export const loadInt = (place: Place, at: Address): Value => ({
-  kind: "load_i32",
-  type: "i32",
-  place,
-  address: at,
-});
-
-/** The numbers in a table of 256 at the last eight bits of whole numbers. */
-export const lookup = (place: Place, x: Value): Value => ({ kind: "lookup", type: widthOf(x), place, x });
-
-/** The value in every lane, if the width is vec and the value is not yet; a constant as 16 bytes. */
-export function widen(x: Value, width: Moved): Value {
-  if (width === "i8x16") return x.kind === "const" ? integers(width, x.value) : bug("no constant of bytes");
-  return width === "vec" && x.type !== "vec" ? { kind: "splat", type: "vec", x } : x;
-}
-
-/** The width of an operation on some values: vec if one of them is; then the others become splats. */
-function widthOf(...values: readonly Value[]): Width {
-  return values.some((value) => value.type === "vec") ? "vec" : "f32";
-}
-
-export function unary(fn: FloatUnary, x: Value): Value {
-  return { kind: "unary", type: widthOf(x), fn, x };
-}
-
-export function binary(fn: FloatBinary, a: Value, b: Value): Value {
-  const type = widthOf(a, b);
-  return { kind: "binary", type, fn, a: widen(a, type), b: widen(b, type) };
-}
-
-/** `a · b + c`. */
-export function madd(a: Value, b: Value, c: Value): Value {
-  const type = widthOf(a, b, c);
-  return { kind: "madd", type, a: widen(a, type), b: widen(b, type), c: widen(c, type) };
-}
-
-/** Lane by lane `a fn b ? then : otherwise`. */
-export function choose(
-  fn: "lt" | "le" | "eq",
-  operands: { readonly a: Value; readonly b: Value; readonly then: Value; readonly otherwise: Value },
-): Value {
-  const { a, b, then, otherwise } = operands;
-  const type = widthOf(a, b, then, otherwise);
-  return {
-    kind: "select_compare",
-    type,
-    fn,
-    a: widen(a, type),
-    b: widen(b, type),
-    then: widen(then, type),
-    otherwise: widen(otherwise, type),
-  };
-}
-
-/** Integers of a place as a register of this type; see `load_integers`. */
-export const loadIntegers = (type: IntegerVec, place: Place, at: Address): Value => ({
-  kind: "load_integers",
-  type,
-  place,
-  address: at,
-});
-
-/** Four bytes of integers as they are, which all lanes of 32 bits get. */
-export const loadFour = (type: "i8x16" | "i16x8", place: Place, at: Address): Value => ({
-  kind: "load_integers",
-  type,
-  place,
-  address: at,
-  four: true,
-});
-
-export const integers = (type: IntegerVec, value: number): Value => ({ kind: "integers", type, value });
-
-export const widenIntegers = (x: Value, signed: boolean): Value => ({
-  kind: "widen_integers",
-  type: "i16x8",
-  x,
-  signed,
-});
-
-export function shuffle(a: Value, b: Value, lanes: readonly number[]): Value {
-  return { kind: "shuffle", type: a.type as IntegerVec, a, b, lanes };
-}
-
-export const addIntegers = (a: Value, b: Value): Value => binaryIntegers("add", a, b);
-
-export const subIntegers = (a: Value, b: Value): Value => binaryIntegers("sub", a, b);
-
-/** The greater bytes of two registers. */
-export const maxBytes = (a: Value, b: Value, signed: boolean): Value =>
-  binaryIntegers(signed ? "max_s" : "max_u", a, b);
-
-function binaryIntegers(fn: Extract<Value, { kind: "binary_integers" }>["fn"], a: Value, b: Value): Value {
-  return { kind: "binary_integers", type: a.type as IntegerVec, fn, a, b };
-}
-
-/** Integers divided by 2 to the power of `bits`, rounded down. */
-export const shiftIntegers = (x: Value, bits: number): Value => ({
-  kind: "shift_integers",
-  type: "i32x4",
-  x,
-  bits,
-});
-
-export const dotPairs = (a: Value, b: Value): Value => ({ kind: "dot_pairs", type: "i32x4", a, b });
-
-export const dotFours = (a: Value, b: Value, c: Value): Value => ({
-  kind: "dot_fours",
-  type: "i32x4",
-  a,
-  b,
-  c,
-});
-
-/** Four bytes of a place as a word; see `load_word`. */
-export const loadWord = (place: Place, at: Address, lessHalf?: true): Value => ({
-  kind: "load_word",
-  type: "i32",
-  place,
-  address: at,
-  ...given({ lessHalf }),
-});
-
-export const packWord = (x: Value): Value => ({ kind: "pack_word", type: "i32", x });
-
-export const dotWords = (a: Value, b: Value, c: Value): Value => ({
-  kind: "dot_words",
-  type: "i32x4",
-  a,
-  b,
-  c,
-});
-
-export const toIntegers = (x: Value): Value => ({ kind: "to_integers", type: "i32x4", x });
-
-/** Integers as f32, rounded to the nearest. */
-export const toFloats = (x: Value): Value => ({ kind: "to_f32", type: "vec", x });
-
-/** One lane of a vec; of an f32, the value itself. */
-export const laneOf = (x: Value, index: number): Value =>
-  x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
-
-/** All lanes of a vec combined into one; of an f32, the value itself. */
-export const horizontal = (fn: "add" | "max" | "min", x: Value): Value =>
-  x.type === "vec" ? { kind: "horizontal", type: "f32", fn, x } : x;
-
-/** The value of x in another item of a subgroup. */
-export const broadcast = (x: Value, item: number): Value => ({
-  kind: "broadcast",
-  type: x.type === "i32" ? "i32" : "f32",
-  x,
-  item,
-});
-
-/** a < b, and the like, on integers. */
-export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({
-  kind: "compare",
-  type: "bool",
-  fn,
-  a: i32(a),
-  b: i32(b),
-});
-export const both = (a: Value, b: Value): Value => ({ kind: "logic", type: "bool", fn: "and", a, b });
 
 /** The source of a parameter, before the launch knows its offset. */
 export interface Argument<S> {
@@ -492,36 +290,4 @@ export class KernelBuilder<S> {
   #emit(statement: Statement): void {
     (this.#stack.at(-1) ?? bug("a kernel without a body")).push(statement);
   }
-}
-
-/** The number that an integer expression is, if it is known at compile time. */
-function known(value: Int): number | undefined {
-  if (typeof value === "number") return value;
-  return isFolded(value) ? value.value : undefined;
-}
-
-/** A value as the integer nearest to another within bounds, if it has the form that `quantize` gives it. */
-export function nearestOf(value: Value): Value | undefined {
-  if (value.kind !== "binary" || value.fn !== "min") return undefined;
-  const [choice, high] = [value.a, constantOf(value.b)];
-  if (choice.kind !== "select_compare" || choice.fn !== "lt" || high === undefined) return undefined;
-  const [low, steps] = [constantOf(choice.a), choice.b];
-  if (low === undefined || choice.then !== steps || constantOf(choice.otherwise) !== low) return undefined;
-  const isMoved = steps.kind === "binary" && steps.fn === "add";
-  const [rounded, zero] = isMoved ? [steps.a, constantOf(steps.b)] : [steps, 0];
-  if (rounded.kind !== "unary" || rounded.fn !== "round" || zero === undefined) return undefined;
-  return { kind: "nearest", type: rounded.type, x: rounded.x, zero, low, high };
-}
-
-/** What `nearest` computes, in single steps; see `nearestOf`. */
-export function nearestInSteps({ x, zero, low, high }: Extract<Value, { kind: "nearest" }>): Value {
-  const steps = binary("add", unary("round", x), f32(zero));
-  const atLeast = choose("lt", { a: f32(low), b: steps, then: steps, otherwise: f32(low) });
-  return binary("min", atLeast, f32(high));
-}
-
-/** The number that an f32, or each lane of a vec, is, if it is known at compile time. */
-function constantOf(value: Value): number | undefined {
-  const one = value.kind === "splat" ? value.x : value;
-  return one.kind === "const" && one.type === "f32" ? one.value : undefined;
 }

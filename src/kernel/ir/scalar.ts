@@ -2,7 +2,7 @@
 
 import type { Scalar } from "#ops/scalar.js";
 import type { Value } from "./ir.js";
-import { binary, choose, f32, unary } from "./build.js";
+import { binary, choose, f32, unary } from "./expressions.js";
 
 /** The value of an expression on operands that are values: a vec if one of them is. Shared parts become one value. */
 export function scalarValue(scalar: Scalar, operands: (index: number) => Value): Value {

@@ -1,7 +1,7 @@
 // Windows that read the input in place, border included: each tap tests whether it is inside.
 
-import type { Int, Moved } from "../ir/build.js";
-import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
+import type { Int, Moved } from "../ir/expressions.js";
+import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";

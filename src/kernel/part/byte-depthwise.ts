@@ -1,22 +1,17 @@
 // Depthwise sums of bytes: the taps of a window in pairs, each a product of neighbours in registers of 16-bit integers.
 
-import type { Int } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
 import {
   addIntegers,
-  address,
-  addInt,
   dotPairs,
-  i32,
   integers,
-  int,
-  laneOf,
   loadIntegers,
   loadFour,
-  mulInt,
   shuffle,
   toFloats,
   widenIntegers,
-} from "../ir/build.js";
+} from "../ir/integer-vecs.js";
+import { address, addInt, i32, int, laneOf, mulInt } from "../ir/expressions.js";
 import type { Place, Register, Value } from "../ir/ir.js";
 import type { DepthwisePosition } from "./depthwise.js";
 import type { Build } from "./operands.js";

@@ -1,23 +1,19 @@
 // A register tile of a product of bytes: sums of 32 bits, four neighbouring terms at a time.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Int } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
 import {
   addIntegers,
-  address,
-  addInt,
   dotPairs,
   dotFours,
-  i32,
   integers,
-  laneOf,
   loadIntegers,
   loadFour,
-  mulInt,
   shuffle,
   toFloats,
   widenIntegers,
-} from "../ir/build.js";
+} from "../ir/integer-vecs.js";
+import { address, addInt, i32, laneOf, mulInt } from "../ir/expressions.js";
 import { given } from "#diagnostic/given.js";
 import type { Address, Place, Register } from "../ir/ir.js";
 import type { Product, Segment } from "./matmul.js";

@@ -2,8 +2,8 @@
 
 import { given } from "#diagnostic/given.js";
 import type { Source } from "#schedule/schedule.js";
-import type { Int } from "../ir/build.js";
-import { mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { mulInt } from "../ir/expressions.js";
 import type { Columns, Runs } from "./matmul.js";
 import { panelWidths } from "./matmul.js";
 import type { Operand } from "./operands.js";

@@ -1,8 +1,9 @@
 // Copies of bytes, as they are or widened, and runs of the same integer.
 
 import { bytesOf } from "#ir/target.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, f32, integers, load, loadIntegers, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, f32, load, mulInt } from "../ir/expressions.js";
+import { integers, loadIntegers } from "../ir/integer-vecs.js";
 import type { Place } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 

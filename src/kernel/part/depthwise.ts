@@ -1,8 +1,8 @@
 // Depthwise sums: filters, and the loops over pixels and channels.
 
 import type { Source } from "#schedule/schedule.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, f32, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, f32, load, madd, mulInt, widen } from "../ir/expressions.js";
 import type { Place, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";

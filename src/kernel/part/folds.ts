@@ -1,7 +1,7 @@
 // Folds: sums, greatest, least and products of elements, in registers.
 
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, f32, laneOf, load, mulInt, widen } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, f32, laneOf, load, mulInt, widen } from "../ir/expressions.js";
 import type { FloatBinary, Register, Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Level } from "./sums.js";

@@ -2,8 +2,8 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
-import type { Int, Moved } from "../ir/build.js";
-import { address, addInt, int, load, mulInt } from "../ir/build.js";
+import type { Int, Moved } from "../ir/expressions.js";
+import { address, addInt, int, load, mulInt } from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";

@@ -2,8 +2,9 @@
 
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
-import type { Int, Loops, Width } from "../ir/build.js";
-import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import type { Loops } from "../ir/build.js";
+import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "../ir/expressions.js";
 import type { Place, Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";

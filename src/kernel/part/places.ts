@@ -3,8 +3,8 @@
 import { placeOf } from "#ops/gather.js";
 import type { Source } from "#schedule/schedule.js";
 import type { WeightStore } from "#ir/weights.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, binary, compare, f32, i32, int, load, loadInt, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, binary, compare, f32, i32, int, load, loadInt, mulInt } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import { reads, stridesOf, tableParameter } from "./operands.js";

@@ -1,8 +1,8 @@
 // Reads of packed columns before the tiles that need them.
 
 import { bytesOf } from "#ir/target.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, compare, i32, int, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, compare, i32, int, mulInt } from "../ir/expressions.js";
 import type { Columns, Segment } from "./matmul.js";
 import type { Build } from "./operands.js";
 import { blockSize } from "./tile.js";

@@ -3,8 +3,9 @@
 // For whole numbers a and b, a + 2²⁷·b times a weight w is a·w + 2²⁷·(b·w). Sums of such products are exact, and can be divided again, while
 // both parts are greater than −2²⁶ and less than 2²⁶: then all is less than 2²⁷ · (2²⁶ − 1) + 2²⁶, and so less than 2⁵³.
 
-import type { Int, Loops } from "../ir/build.js";
-import { address, addInt, binary, compare, f32, int, load, madd, mulInt, unary } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import type { Loops } from "../ir/build.js";
+import { address, addInt, binary, compare, f32, int, load, madd, mulInt, unary } from "../ir/expressions.js";
 import type { Place, Register, Value } from "../ir/ir.js";
 import type { Columns, Runs } from "./matmul.js";
 import type { Build } from "./operands.js";

@@ -2,8 +2,8 @@
 
 import type { Step, Side } from "#schedule/schedule.js";
 import { channels } from "#ir/type.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, laneOf, load, lookup, mulInt } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, laneOf, load, lookup, mulInt } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import { reads, stridesOf, tableParameter, weightParameter } from "./operands.js";

@@ -4,8 +4,8 @@
 // a term passes at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is least, 2·√K, for
 // b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
 
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, compare, f32, int, load, mulInt, widen } from "../ir/expressions.js";
 import type { Place, Register } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import { blockSize } from "./tile.js";

@@ -2,8 +2,8 @@
 
 import type { Border } from "./border.js";
 import { loadTap, tapAt } from "./border.js";
-import type { Int, Moved } from "../ir/build.js";
-import { address, addInt, i32, load, mulInt } from "../ir/build.js";
+import type { Int, Moved } from "../ir/expressions.js";
+import { address, addInt, i32, load, mulInt } from "../ir/expressions.js";
 import type { Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";

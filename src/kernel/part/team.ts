@@ -4,26 +4,22 @@ import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
 import {
   address,
   addInt,
-  addIntegers,
   broadcast,
   compare,
-  dotWords,
   f32,
   i32,
   int,
-  integers,
   laneOf,
   load,
-  loadIntegers,
   madd,
   mulInt,
-  toFloats,
   widen,
-} from "../ir/build.js";
+} from "../ir/expressions.js";
+import { addIntegers, dotWords, integers, loadIntegers, toFloats } from "../ir/integer-vecs.js";
 import type { Register, Value } from "../ir/ir.js";
 import type { Columns } from "./matmul.js";
 import { segmentsOf } from "./matmul.js";

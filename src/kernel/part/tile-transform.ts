@@ -3,8 +3,9 @@
 import { given } from "#diagnostic/given.js";
 import { bytesOf } from "#ir/target.js";
 import type { Address, IntegerElement, Place, Value } from "../ir/ir.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, load, loadIntegers, mulInt } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, load, mulInt } from "../ir/expressions.js";
+import { loadIntegers } from "../ir/integer-vecs.js";
 import type { Build } from "./operands.js";
 
 /** One dimension of a transform, from the values of a column or a row of a tile. */

@@ -4,17 +4,9 @@
 // transform of the products is 4 times the result. Sums wrap modulo 2³², so it is exact if 4 times each result has 32 bits.
 
 import type { WeightId } from "#ir/graph.js";
-import {
-  addIntegers,
-  address,
-  addInt,
-  integers,
-  loadIntegers,
-  mulInt,
-  shuffle,
-  subIntegers,
-} from "../ir/build.js";
-import type { Int } from "../ir/build.js";
+import { addIntegers, integers, loadIntegers, shuffle, subIntegers } from "../ir/integer-vecs.js";
+import { address, addInt, mulInt } from "../ir/expressions.js";
+import type { Int } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import { eachPanel } from "./matmul.js";
 import type { PreparedRef } from "./operands.js";

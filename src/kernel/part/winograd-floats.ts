@@ -2,7 +2,7 @@
 
 import type { WeightId } from "#ir/graph.js";
 import type { WinogradSize } from "#schedule/schedule.js";
-import { address, addInt, binary, f32, load, madd, mulInt } from "../ir/build.js";
+import { address, addInt, binary, f32, load, madd, mulInt } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import { eachPanel } from "./matmul.js";
 import type { PreparedRef } from "./operands.js";

@@ -1,8 +1,9 @@
 // Rows of bytes in words, for products that add four terms at a time: reading them from memory, packing them, and the border of windows.
 
 import type { Border, Tap } from "./border.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, f32, i32, int, load, loadWord, mulInt, packWord } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, f32, i32, int, load, mulInt } from "../ir/expressions.js";
+import { loadWord, packWord } from "../ir/integer-vecs.js";
 import type { Value } from "../ir/ir.js";
 import type { Operand } from "./operands.js";
 import type { Steps } from "./steps.js";

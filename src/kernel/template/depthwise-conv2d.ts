@@ -3,20 +3,9 @@
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
-import {
-  address,
-  addInt,
-  addIntegers,
-  compare,
-  int,
-  laneOf,
-  loadIntegers,
-  mulInt,
-  toFloats,
-  toIntegers,
-  widen,
-} from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, compare, int, laneOf, mulInt, widen } from "../ir/expressions.js";
+import { addIntegers, loadIntegers, toFloats, toIntegers } from "../ir/integer-vecs.js";
 import type { Filters } from "../part/depthwise.js";
 import { emitDepthwise, plainFilters, sumsOf } from "../part/depthwise.js";
 import type { Place, Value } from "../ir/ir.js";

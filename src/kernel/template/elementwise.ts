@@ -5,7 +5,7 @@ import { channels, elements, sameShape } from "#ir/type.js";
 import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
 import type { Step, View } from "#schedule/schedule.js";
 import type { Body } from "../ir/body.js";
-import { address, addInt, load, mulInt, widen } from "../ir/build.js";
+import { address, addInt, load, mulInt, widen } from "../ir/expressions.js";
 import { mapBody } from "../part/map.js";
 import type { Operand } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";

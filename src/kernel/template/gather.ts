@@ -1,8 +1,8 @@
 // Gathers: elements, or vectors of them, at places in another operand.
 
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, load, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, load, mulInt } from "../ir/expressions.js";
 import { leadingIndex, mapBody, pixelBody } from "../part/map.js";
 import { stridesOf } from "../part/operands.js";
 import { placeReader } from "../part/places.js";

@@ -2,8 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Width } from "../ir/build.js";
-import { addInt, binary, f32, i32, mulInt, widen } from "../ir/build.js";
+import type { Width } from "../ir/expressions.js";
+import { addInt, binary, f32, i32, mulInt, widen } from "../ir/expressions.js";
 import { foldPixels, starts } from "../part/folds.js";
 import type { Register, Value } from "../ir/ir.js";
 import type { Steps } from "../part/steps.js";

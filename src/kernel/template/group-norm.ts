@@ -4,8 +4,8 @@
 // has no rounding error, so the mean of these differences is the error of m, and is subtracted as well (Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import type { Register, Value } from "../ir/ir.js";
 import { storeResult } from "../part/steps.js";

@@ -5,8 +5,8 @@
 // "corrected two-pass algorithm" of Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, f32, load, mulInt, unary } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, f32, load, mulInt, unary } from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import type { Value } from "../ir/ir.js";
 import { foldLines, oneLine } from "../part/folds.js";

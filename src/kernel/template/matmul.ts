@@ -2,8 +2,8 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { addInt, int, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { addInt, int, mulInt } from "../ir/expressions.js";
 import { plainRuns } from "../part/columns.js";
 import { emitMatmul } from "../part/matmul.js";
 import { reads, stridesOf } from "../part/operands.js";

@@ -3,8 +3,8 @@
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Step } from "#schedule/schedule.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, mulInt } from "../ir/expressions.js";
 import type { Filters } from "../part/depthwise.js";
 import { branchFilters } from "../part/depthwise.js";
 import type { IntegerElement, Place, Value } from "../ir/ir.js";

@@ -2,8 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { addInt, both, compare, f32, int, widen } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { addInt, both, compare, f32, int, widen } from "../ir/expressions.js";
 import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
 import { epilogueOf, movesBytes, portsOf, stageOf } from "./context.js";

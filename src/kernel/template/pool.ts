@@ -3,8 +3,9 @@
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Moved } from "../ir/build.js";
-import { addInt, binary, both, compare, f32, i32, int, maxBytes, mulInt, widen } from "../ir/build.js";
+import type { Int, Moved } from "../ir/expressions.js";
+import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "../ir/expressions.js";
+import { maxBytes } from "../ir/integer-vecs.js";
 import type { Value } from "../ir/ir.js";
 import type { Steps } from "../part/steps.js";
 import { storeResult } from "../part/steps.js";

@@ -2,8 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, binary, f32, i32, int, mulInt, widen } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, binary, f32, i32, int, mulInt, widen } from "../ir/expressions.js";
 import { weightColumns } from "../part/columns.js";
 import { foldPixels, starts } from "../part/folds.js";
 import type { Place } from "../ir/ir.js";

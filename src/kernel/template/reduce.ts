@@ -2,8 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, binary, f32, load, mulInt, widen } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, binary, f32, load, mulInt, widen } from "../ir/expressions.js";
 import { foldLines, foldLoops, folds, starts } from "../part/folds.js";
 import type { Reduction } from "../part/folds.js";
 import type { Value } from "../ir/ir.js";

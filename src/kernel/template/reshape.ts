@@ -2,7 +2,7 @@
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import { address, addInt, int, load, mulInt } from "../ir/build.js";
+import { address, addInt, int, load, mulInt } from "../ir/expressions.js";
 import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
 import { epilogueOf, movesBytes, portsOf, stageOf } from "./context.js";

@@ -3,8 +3,8 @@
 import type { ResizeTap } from "#ops/resize.js";
 import { resizeTaps } from "#ops/resize.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Moved } from "../ir/build.js";
-import { address, addInt, binary, f32, int, load, loadInt, madd, mulInt } from "../ir/build.js";
+import type { Int, Moved } from "../ir/expressions.js";
+import { address, addInt, binary, f32, int, load, loadInt, madd, mulInt } from "../ir/expressions.js";
 import type { Value } from "../ir/ir.js";
 import { pixelBody } from "../part/map.js";
 import { tableParameter } from "../part/operands.js";

@@ -3,8 +3,8 @@
 import type { ScatterReduction } from "#ops/gather.js";
 import { channels, elements } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int, Width } from "../ir/build.js";
-import { address, addInt, binary, load, mulInt } from "../ir/build.js";
+import type { Int, Width } from "../ir/expressions.js";
+import { address, addInt, binary, load, mulInt } from "../ir/expressions.js";
 import type { FloatBinary } from "../ir/ir.js";
 import { reads } from "../part/operands.js";
 import { placeReader } from "../part/places.js";

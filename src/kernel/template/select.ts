@@ -1,7 +1,7 @@
 // Selections with one item per row: the largest elements, by a heap, and boxes that do not overlap. The kernels read their results again.
 
 import { channels, elements } from "#ir/type.js";
-import type { Int } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
 import {
   address,
   addInt,
@@ -15,7 +15,7 @@ import {
   load,
   mulInt,
   unary,
-} from "../ir/build.js";
+} from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import type { Value } from "../ir/ir.js";
 import type { Build } from "../part/operands.js";

@@ -6,8 +6,8 @@
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, mulInt } from "../ir/expressions.js";
 import { plainRuns, weightColumns } from "../part/columns.js";
 import { emitByteDepthwise } from "../part/byte-depthwise.js";
 import type { DepthwisePosition } from "../part/depthwise.js";

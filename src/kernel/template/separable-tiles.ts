@@ -3,8 +3,8 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, compare, int, load, mulInt } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, compare, int, load, mulInt } from "../ir/expressions.js";
 import { weightColumns } from "../part/columns.js";
 import { sumsOf } from "../part/depthwise.js";
 import type { Place, Value } from "../ir/ir.js";

@@ -2,8 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
-import type { Int } from "../ir/build.js";
-import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import type { Build } from "../part/operands.js";
 import { reads } from "../part/operands.js";

@@ -8,18 +8,9 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { bytesOf } from "#ir/target.js";
 import { channels } from "#ir/type.js";
 import type { WinogradSize } from "#schedule/schedule.js";
-import type { Int } from "../ir/build.js";
-import {
-  addIntegers,
-  address,
-  addInt,
-  compare,
-  int,
-  loadIntegers,
-  mulInt,
-  shiftIntegers,
-  toFloats,
-} from "../ir/build.js";
+import type { Int } from "../ir/expressions.js";
+import { addIntegers, loadIntegers, shiftIntegers, toFloats } from "../ir/integer-vecs.js";
+import { address, addInt, compare, int, mulInt } from "../ir/expressions.js";
 import type { Body } from "../ir/body.js";
 import { plainRuns } from "../part/columns.js";
 import type { Value } from "../ir/ir.js";
