@@ -51,7 +51,7 @@ export function speedText(results: readonly Comparison[]): string {
     const code = shown.map((result) => kibibytes(peerOf(result, peer))).find((text) => text !== "");
     return code === undefined ? [] : [`${name} ${code} KiB`];
   });
-  const where = [...new Set(shown.map((result) => `${whereOf(result)} on ${cpuOf(result)}`))].join("; ");
+  const where = [whereOf, cpuOf].map((of) => [...new Set(shown.map(of))].join(" and ")).join(" on ");
   return `${markdownTable([head, ...rows], processors.length > 1 ? 2 : 1)}
 
 ${hasIntegers ? "int8: networks of 8-bit integers, by each runtime's own quantizer, with a quarter of the weights' bytes. " : ""}Measured in ${where}. The code of the other runtimes, which a page loads besides a model, gzipped: ${loaded.join(", ")}.`;
