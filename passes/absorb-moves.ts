@@ -19,8 +19,8 @@ import { views } from "./rules/views.js";
 export const absorbMoves: Pass = {
   name: "absorb-moves",
   doc: "Takes transposes, with the reshapes around them, into the weights that follow or past other ops, and makes one of two.",
-  run: (module, { report }) =>
-    applyRules(module, [...moveRules, ...views.rules()], { pass: "absorb-moves", report }),
+  run: (module, { report, onApply }) =>
+    applyRules(module, [...moveRules, ...views.rules()], { pass: "absorb-moves", report, onApply }),
 };
 
 const elementwise = opNames.filter((op) => opOf(op).classes.includes("elementwise"));

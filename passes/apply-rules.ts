@@ -8,9 +8,9 @@ import type { PassOptions } from "./options.js";
 export const applyRules: Pass<PassOptions> = {
   name: "apply-rules",
   doc: "Applies the rules of the model's file and of `--rules` files; those marked `approx` only with `--approx`.",
-  run: (module, { options, report }) => {
+  run: (module, { options, report, onApply }) => {
     const rules = activeRules(options);
-    return rules.length === 0 ? module : apply(module, rules, { pass: "apply-rules", report });
+    return rules.length === 0 ? module : apply(module, rules, { pass: "apply-rules", report, onApply });
   },
 };
 

@@ -10,9 +10,9 @@ export function rulePass(name: string, doc: string, texts: readonly RuleText[]):
   return {
     name,
     doc,
-    run: (module, { options: { withoutRules = [] }, report }) => {
+    run: (module, { options: { withoutRules = [] }, report, onApply }) => {
       const rules = texts.flatMap((text) => text.rules()).filter((rule) => !withoutRules.includes(rule.name));
-      return applyRules(module, rules, { pass: name, report });
+      return applyRules(module, rules, { pass: name, report, onApply });
     },
   };
 }

@@ -5,11 +5,13 @@ import { expect, test } from "vitest";
 import { error, InternalError } from "#diagnostic/diagnostic.js";
 import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
+import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { passes } from "#passes/index.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { printing, timing, tracing, verifying } from "#rewrite/pipeline/instruments.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { PassRun } from "#rewrite/pipeline/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { selectPasses } from "#rewrite/pipeline/selection.js";
 import { testTarget } from "./target.js";
@@ -118,6 +120,27 @@ test("new nodes have the origins of the nodes that they replace", () => {
   expect(conv.origin).toMatchObject({ pass: "fold-batch-norm", rule: "fold_batch_norm" });
   // The spans of the pad, the convolution and the batch norm.
   expect(conv.origin.spans).toHaveLength(3);
+});
+
+test("a run of a pass has the rules that it applied, each with the graph after it and before the next", () => {
+  const runs: PassRun[] = [];
+  const twice = moduleOf(`
+    input x: f32[1, 4]
+    a = x + 0
+    b = neg(neg(a))
+    output y = b * 1
+  `);
+  runPipeline(twice, passes, context, { instruments: [{ after: (run) => void runs.push(run) }] });
+  const { applied } = runs.find(({ pass }) => pass.name === "canonicalize")!;
+  const opsOf = ({ graph }: Module): string[] =>
+    topological(graph).flatMap(({ op }) => (op === "constant" ? [] : [op]));
+  expect(applied.map((one) => [one.rule, ...opsOf(one.after())])).toEqual([
+    ["add_zero", "input", "neg", "neg", "mul"],
+    ["neg_neg", "input", "mul"],
+    ["mul_one", "input"],
+  ]);
+  expect(applied[0]!.after()).toBe(applied[0]!.after());
+  expect(runs.find(({ pass }) => pass.name === "fuse")!.applied).toEqual([]);
 });
 
 test("an error that a pass reports ends the pipeline", () => {

@@ -11,10 +11,12 @@ import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
 import { passes } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import { verifying } from "#rewrite/pipeline/instruments.js";
+import type { Instrument } from "#rewrite/pipeline/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomModule } from "../random-graph.js";
 import { scale, scaled } from "../scale.js";
@@ -47,15 +49,19 @@ function holdValues(
     const after = run.value!;
     if (after.graph === before.graph) continue;
     changed += 1;
-    const longest = longestReduction(before);
-    const actual = outputsOf(after);
-    for (const [name, { data }] of outputsOf(before)) {
-      const found = Float32Array.from(actual.get(name)!.data);
-      const at = firstDifference(found, data, longest);
-      expect(at, `seed ${seed}, output ${name}: ${data[at]} became ${found[at]}`).toBe(-1);
-    }
+    expectSameValues(before, after, `seed ${seed}`);
   }
   return changed;
+}
+
+function expectSameValues(before: Module, after: Module, what: string): void {
+  const longest = longestReduction(before);
+  const actual = outputsOf(after);
+  for (const [name, { data }] of outputsOf(before)) {
+    const found = Float32Array.from(actual.get(name)!.data);
+    const at = firstDifference(found, data, longest);
+    expect(at, `${what}, output ${name}: ${data[at]} became ${found[at]}`).toBe(-1);
+  }
 }
 
 /** A random term of parts that rules look for: neutral constants, bounds, moves and their inverses, layers and shifts. */
@@ -111,6 +117,29 @@ describe("random terms that rules apply to", () => {
 
   test("all passes", () => {
     expect(holdValues(passes, {}, termModule)).toBeGreaterThan(graphs / 2);
+  });
+
+  test("each application of a rule, one at a time", () => {
+    let applications = 0;
+    const stepwise: Instrument = {
+      after: ({ before, after, applied }) => {
+        for (const one of applied) {
+          const module = one.after();
+          expect(verify(module), one.rule).toEqual([]);
+          expectSameValues(before, module, one.rule);
+          applications += 1;
+        }
+        // The passes that apply rules do nothing else.
+        const last = applied.at(-1);
+        if (last) expect(last.after().graph).toEqual(after.graph);
+      },
+    };
+    const count = scaled(60);
+    for (let seed = 1; seed <= count; seed += 1) {
+      const before = termModule(seededRandom(seed));
+      runPipeline(before, passes, { target, options: {} }, { instruments: [stepwise] });
+    }
+    expect(applications).toBeGreaterThan(count);
   });
 });
 

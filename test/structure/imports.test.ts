@@ -94,7 +94,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
   "src/runtime": { wasm: [], wgsl: [] },
   "src/rewrite/rule": { compile: [] },
-  "src/rewrite": { rule: [], check: ["rule"], fusion: ["rule"], pipeline: [] },
+  "src/rewrite": { rule: [], check: ["rule"], fusion: ["rule"], pipeline: ["rule"] },
   grammar: {
     tokens: [],
     errors: ["tokens"],

@@ -15,7 +15,7 @@ export function checkLoops(checks: readonly RuleCheck[]): Diagnostic[] {
   const loops = new Map<string, Loop>();
   for (const { lefts } of checks) {
     for (const { module } of lefts) {
-      const { loop } = sweep(module, rules, "check", limits);
+      const { loop } = sweep(module, rules, { pass: "check" }, limits);
       if (!loop) continue;
       const key = [...new Set(loop.cycle)].sort().join();
       const known = loops.get(key);

@@ -3,6 +3,7 @@
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
+import type { AppliedRule } from "../rule/sweep.js";
 
 /** The context in which passes run. `Options` are the user's options that the passes of a pipeline read. */
 export interface PassContext<Options = unknown> {
@@ -10,6 +11,8 @@ export interface PassContext<Options = unknown> {
   readonly options: Options;
   /** Reports to the user: a pass never throws because of what the user wrote. An error ends the pipeline after the pass. */
   report(diagnostic: Diagnostic): void;
+  /** Called for every rule that the pass applies, in order: a pass hands it on to `applyRules`. */
+  onApply?(applied: AppliedRule): void;
 }
 
 /** A pass. A `Pass` without options fits into every pipeline. */

@@ -4,6 +4,7 @@ import type { Patch } from "immer";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors, InternalError } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
+import type { AppliedRule } from "../rule/sweep.js";
 import { graphPatches } from "./patches.js";
 import type { Pass, PassContext } from "./pass.js";
 
@@ -13,6 +14,8 @@ export interface PassRun {
   readonly before: Module;
   readonly after: Module;
   readonly milliseconds: number;
+  /** The rules that the pass applied, in order; each gives the module after it. */
+  readonly applied: readonly AppliedRule[];
   /** The change as immer patches of the graph, small if the change is small; computed on request. */
   patches(): readonly Patch[];
 }
@@ -38,17 +41,19 @@ export interface PipelineOptions {
 export function runPipeline<Options>(
   module: Module,
   passes: readonly Pass<Options>[],
-  context: Omit<PassContext<Options>, "report">,
+  context: Omit<PassContext<Options>, "report" | "onApply">,
   { instruments = [], now = () => performance.now() }: PipelineOptions = {},
 ): Result<Module> {
   const diagnostics: Diagnostic[] = [];
-  const full: PassContext<Options> = { ...context, report: (one) => void diagnostics.push(one) };
+  const report = (one: Diagnostic): void => void diagnostics.push(one);
   let current = module;
   for (const pass of passes) {
     const before = current;
     for (const instrument of instruments) instrument.before?.(pass);
+    const applied: AppliedRule[] = [];
+    const onApply = (one: AppliedRule): void => void applied.push(one);
     const start = now();
-    const after = guarded(pass.name, () => pass.run(before, full));
+    const after = guarded(pass.name, () => pass.run(before, { ...context, report, onApply }));
     const milliseconds = now() - start;
     current = after;
     const run: PassRun = {
@@ -56,6 +61,7 @@ export function runPipeline<Options>(
       before,
       after,
       milliseconds,
+      applied,
       patches: () => graphPatches(before.graph, after.graph),
     };
     for (const instrument of instruments) instrument.after(run);

@@ -8,6 +8,7 @@ import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
+import type { Built } from "./replacement-builder.js";
 import { materialize } from "./replacement-builder.js";
 import type { Application } from "./match.js";
 import { applicationAt } from "./match.js";
@@ -20,6 +21,22 @@ export interface SweepOptions {
   readonly pass: string;
   /** Called with an error if rules apply without end. */
   report(diagnostic: Diagnostic): void;
+  /** Called for every application of a rule, in order. */
+  readonly onApply?: ((applied: AppliedRule) => void) | undefined;
+}
+
+/** A rule that was applied at one place. */
+export interface AppliedRule {
+  /** The rule's name. */
+  readonly rule: string;
+  /** The node that was replaced. */
+  readonly root: NodeId;
+  /** The nodes that the rule replaced, root included. Those that others read stay. */
+  readonly covered: readonly NodeId[];
+  /** The nodes that it made, the last of them under the root's id; none if a value of the graph replaces the root. */
+  readonly made: readonly NodeId[];
+  /** The module with this application and those before it, but none after it. Computed on request, in the time of one sweep. */
+  after(): Module;
 }
 
 /** The limits beyond which rules count as applying without end. */
@@ -44,7 +61,7 @@ export interface Loop {
  */
 export function applyRules(module: Module, rules: readonly SweepRule[], options: SweepOptions): Module {
   const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
-  const swept = sweep(module, rules, options.pass, limits);
+  const swept = sweep(module, rules, options, limits);
   if (swept.loop)
     options.report(loopError(swept.loop, ` at \`${swept.loop.node.name}\` of ${module.graph.name}`, rules));
   return swept.module;
@@ -54,7 +71,7 @@ export function applyRules(module: Module, rules: readonly SweepRule[], options:
 export function sweep(
   module: Module,
   rules: readonly SweepRule[],
-  pass: string,
+  { pass, onApply }: Pick<SweepOptions, "pass" | "onApply">,
   limits: SweepLimits,
 ): { readonly module: Module; readonly loop?: Loop } {
   const byRoot = indexByRoot(rules);
@@ -67,7 +84,9 @@ export function sweep(
     rewrites -= applications.length;
     if (count >= limits.sweeps || rewrites < 0)
       return { module: current, loop: loopOf(applications, histories) };
-    current = { graph: applyAll(current, applications, pass, histories), weights: module.weights };
+    const changes = changesOf(current, applications, pass, histories);
+    if (onApply) for (const at of changes.keys()) onApply(appliedRule(current, changes, at));
+    current = withChanges(current, changes);
   }
 }
 
@@ -116,29 +135,53 @@ function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly S
   return applications;
 }
 
-function applyAll(
+/** What one application changes. */
+interface Change {
+  readonly application: Application;
+  /** The value that replaces the root, and the new nodes that compute it. */
+  readonly built: Built;
+  /** The next unused id after them. */
+  readonly nextId: NodeId;
+}
+
+function changesOf(
   module: Module,
   applications: readonly Application[],
   pass: string,
   histories: Histories,
-): Graph {
+): Change[] {
   const { graph } = module;
   const fresh = createFresh(graph);
-  const changed = new Map<NodeId, Node>();
-  const aliases = new Map<NodeId, NodeId>();
-  for (const application of applications) {
+  return applications.map((application) => {
     const { rule, root, covered, replacement } = application;
-    const built = materialize(replacement, {
-      module,
-      root,
-      origin: originOf(application, graph, pass),
-      fresh,
-    });
-    for (const node of built.nodes) changed.set(node.id, node);
-    if (built.id !== root.id) aliases.set(root.id, built.id);
+    const origin = originOf(application, graph, pass);
+    const built = materialize(replacement, { module, root, origin, fresh });
     const history = [...covered.flatMap((id) => histories.get(id) ?? []), rule].slice(-64);
     for (const node of built.nodes) histories.set(node.id, history);
     if (built.id !== root.id) histories.set(built.id, history);
+    return { application, built, nextId: fresh.next };
+  });
+}
+
+function appliedRule(module: Module, changes: readonly Change[], at: number): AppliedRule {
+  const { application, built } = changes[at] ?? bug("no such change");
+  let after: Module | undefined;
+  return {
+    rule: application.rule,
+    root: application.root.id,
+    covered: application.covered,
+    made: built.nodes.map((node) => node.id),
+    after: () => (after ??= withChanges(module, changes.slice(0, at + 1))),
+  };
+}
+
+/** The module after changes that do not overlap. */
+function withChanges({ graph, weights }: Module, changes: readonly Change[]): Module {
+  const changed = new Map<NodeId, Node>();
+  const aliases = new Map<NodeId, NodeId>();
+  for (const { application, built } of changes) {
+    for (const node of built.nodes) changed.set(node.id, node);
+    if (built.id !== application.root.id) aliases.set(application.root.id, built.id);
   }
 
   const resolve = (id: NodeId): NodeId => {
@@ -154,19 +197,20 @@ function applyAll(
   const outputs = graph.outputs.some((output) => aliases.has(output.node))
     ? graph.outputs.map((output) => ({ ...output, node: resolve(output.node) }))
     : graph.outputs;
-  const suspects = applications.flatMap(({ covered }) => [
+  const suspects = changes.flatMap(({ application: { covered } }) => [
     ...covered,
     ...covered.flatMap((id) => nodeOf(graph, id).inputs),
   ]);
   const dead = deadNodes(graph, changed, outputs, suspects);
 
-  return produce(graph, (draft) => {
+  const after = produce(graph, (draft) => {
     for (const [id, node] of changed) if (!dead.has(id)) draft.nodes.set(id, castDraft(node));
     for (const id of dead) draft.nodes.delete(id);
     if (outputs !== graph.outputs) draft.outputs = castDraft(outputs);
     for (const kernel of emptyKernels(graph, changed, dead)) draft.kernels.delete(kernel);
-    draft.nextId = fresh.next;
+    draft.nextId = changes.at(-1)?.nextId ?? graph.nextId;
   });
+  return { graph: after, weights };
 }
 
 function originOf({ rule, covered }: Application, graph: Graph, pass: string): Origin {
