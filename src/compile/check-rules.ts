@@ -3,6 +3,9 @@
 import { applyRules } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
 import { builtInRules } from "#passes/rules/index.js";
+import { expectArgument } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aCount, aNumber, anObject, expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node } from "#ir/graph.js";
@@ -20,6 +23,28 @@ import { createWeightStore } from "#weights/store.js";
 
 /** The result for a rule never changes, and a program that compiles many models checks the same rules again and again. */
 const known = new WeakMap<Rule, RuleCheck>();
+
+export interface RuleCheckOptions {
+  /** The seed of the random operands; 1 by default. */
+  readonly seed?: number;
+  /** How many random graphs to compare; 80 by default. */
+  readonly samples?: number;
+}
+
+const ruleCheckKinds: OptionKinds<RuleCheckOptions> = { seed: aNumber, samples: aCount };
+
+/**
+ * What `cleave check` says about a rule alone: both sides are computed on random operands to which it applies. An error refutes the rule, with a
+ * counterexample; a warning is about cost, infinities or operands that it does not take. Empty if nothing was found.
+ */
+export function checkOneRule(rule: Rule, options: RuleCheckOptions = {}): Diagnostic[] {
+  expectArgument("checkRule", "a rule, as `parseRules` gives it", rule, aRule.holds(rule));
+  expectOptions("checkRule", options, ruleCheckKinds);
+  const check = checkRule(rule, { createStore: createWeightStore, ...options });
+  return [...ruleProblems(check), ...checkLoops([check])];
+}
+
+const aRule = anObject("a rule", "name", "pattern", "replacement", "literals");
 
 /**
  * The complete result of a check of rules. `passes` are those that run, including `apply-rules`. Errors refute a rule: its sides differ, no

@@ -25,6 +25,8 @@ import type { Module } from "#ir/weights.js";
 import { verify } from "#ops/verify.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { printing, starting, timing, verifying } from "#rewrite/pipeline/instruments.js";
+import type { ExtraPass } from "#rewrite/pipeline/extra-pass.js";
+import { placeExtraPasses } from "#rewrite/pipeline/extra-pass.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
@@ -65,6 +67,8 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly approx?: boolean;
   /** The names of built-in rules and fusions that do not apply. */
   readonly withoutRules?: readonly string[];
+  /** Passes of the caller, each with its place among the passes. The module is verified after each of them. */
+  readonly extraPasses?: readonly ExtraPass<PassOptions>[];
   /** The only passes to run, in this order. */
   readonly passes?: readonly string[];
   readonly without?: readonly string[];
@@ -84,6 +88,15 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly onTime?: (pass: string, milliseconds: number, changed: boolean) => void;
 }
 
+const aPass = anObject("a pass", "name", "run");
+const anExtraPass: OptionKind = {
+  takes: 'a pass with its place, `{ pass: { name, doc, run }, at: "after fold-batch-norm" }`',
+  holds: (value) => {
+    const { pass, at } = (value ?? {}) as { readonly pass?: Partial<Pass>; readonly at?: unknown };
+    return aPass.holds(pass) && aText.holds(pass?.name) && aFunction.holds(pass?.run) && aText.holds(at);
+  },
+};
+
 const described = anObject("the description of a target", "name", "lanes");
 const named = oneOf(targetNames);
 const aTarget: OptionKind = {
@@ -101,6 +114,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   trustRules: aBoolean,
   approx: aBoolean,
   withoutRules: listOf("names of rules and fusions", aText),
+  extraPasses: listOf(anExtraPass.takes, anExtraPass),
   passes: listOf("names of passes", aText),
   without: listOf("names of passes", aText),
   stopAfter: aText,
@@ -139,7 +153,11 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   if (wrong.length > 0) return { diagnostics: [wrongModule(module, wrong)] };
   const placed = placeRules(allPasses, options.rulesAt ?? []);
   if (!placed.value) return { diagnostics: placed.diagnostics };
-  const selected = selectPasses(placed.value, {
+  const { extraPasses = [] } = options;
+  const extra = new Set(extraPasses.map(({ pass }) => pass));
+  const all = placeExtraPasses(placed.value, extraPasses);
+  if (!all.value) return { diagnostics: all.diagnostics };
+  const selected = selectPasses(all.value, {
     ...given({
       passes: options.passes,
       without: options.without,
@@ -179,10 +197,11 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     onFused: (report) => void (fused = report),
   };
   const target = typeof options.target === "object" ? options.target : targetOf(options.target).target;
-  const told = toldOfRules(options, selected.value, target);
+  const own = selected.value.filter((pass) => !extra.has(pass));
+  const told = toldOfRules(options, own, target);
   if (hasErrors(told)) return { diagnostics: told };
   const context = { target, options: passOptions };
-  const run = runPipeline(module, selected.value, context, { instruments });
+  const run = runPipeline(module, selected.value, context, { instruments, extra });
   const said = [...told, ...run.diagnostics];
   if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);

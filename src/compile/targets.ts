@@ -10,6 +10,8 @@ import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { AdapterClass } from "#backend/wgsl/adapter.js";
 import { adapterClasses } from "#backend/wgsl/adapter.js";
 import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aNumber, expectOptions, oneOf, recordOf } from "#diagnostic/options.js";
 import type { Emitted, EmitOptions } from "#backend/artifact.js";
 import type { PlacedWeights } from "#backend/packed.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
@@ -23,6 +25,11 @@ export interface Devices {
   /** The class of most of these devices, `gpu` by default, for which kernels are chosen. */
   readonly adapter?: AdapterClass;
 }
+
+const devicesKinds: OptionKinds<Devices> = {
+  limits: recordOf("numbers by limit", aNumber),
+  adapter: oneOf(adapterClasses),
+};
 
 export interface TargetEntry {
   readonly target: Target;
@@ -60,6 +67,19 @@ export const targets = {
     },
   },
 } as const satisfies Readonly<Record<TargetName, TargetEntry>>;
+
+/** The descriptions of the targets by name, as passes and the scheduler know them: for devices of the guaranteed limits. */
+export const targetDescriptions: Readonly<Record<TargetName, Target>> = {
+  js: jsTarget,
+  wasm: wasmTarget,
+  wgsl: wgslTarget,
+};
+
+/** The description of a target, for WebGPU devices of other limits or of another class. Throws a `TypeError` for an unknown name. */
+export function targetFor(name: TargetName, devices: Devices = {}): Target {
+  expectOptions("targetFor", devices, devicesKinds);
+  return targetOf(name, devices).target;
+}
 
 /** The row of a target, or of the default target. Throws `TypeError` for a name or a class that does not exist. */
 export function targetOf(name: TargetName = defaultTarget, { limits, adapter }: Devices = {}): TargetEntry {

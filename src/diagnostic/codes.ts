@@ -134,7 +134,8 @@ export const codeGroups = {
     codes: {
       "unknown-pass": "No pass has this name, or the pass does not run.",
       "unknown-rule": "No built-in rule or fusion has this name.",
-      "wrong-place": "The value of `--rules-at` is not a place among the passes.",
+      "wrong-place":
+        "The value of `--rules-at`, or of `at` of an extra pass, is not a place among the passes.",
       "wrong-option": "An option cannot be used with the model or the format.",
       "wrong-usage": "Options cannot be combined.",
       "wrong-kernel":
@@ -142,6 +143,7 @@ export const codeGroups = {
       "zero-point":
         "A sum of integers has a zero point, which kernels of the target do not take: the pass `center-integers` did not run, or ran for another target.",
       "wrong-module": "A graph that a program built is not valid.",
+      "failed-pass": "A pass that a program added throws, or leaves a graph that is not valid.",
       "graph-too-large": "A graph has too many nodes for a picture.",
       "too-large-to-embed": "The weights are too large to be embedded in a module.",
     },

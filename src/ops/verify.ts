@@ -1,5 +1,6 @@
 // The constraints that a graph satisfies between any two passes. Each has a label, which tests and messages quote.
 
+import { expectModule } from "#diagnostic/argument.js";
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { groupsOf, nodesByKernel, outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
@@ -39,6 +40,7 @@ export type Constraint = keyof typeof constraints;
  * only if the graph satisfies those that it needs.
  */
 export function verify(module: Module): string[] {
+  expectModule("verifyModule", module);
   const { graph } = module;
   const found: string[] = [];
   const report = (label: Constraint, message: string): void => void found.push(`${label}: ${message}`);

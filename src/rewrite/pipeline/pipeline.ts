@@ -6,6 +6,7 @@ import { bug, hasErrors, InternalError } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import type { AppliedRule } from "../rule/sweep.js";
 import { graphPatches } from "./patches.js";
+import { runExtraPass } from "./extra-pass.js";
 import type { Pass, PassContext } from "./pass.js";
 
 /** One run of a pass. */
@@ -30,6 +31,8 @@ export interface Instrument {
 
 export interface PipelineOptions {
   readonly instruments?: readonly Instrument[];
+  /** The passes of the caller among the passes. What they throw is an error, and no bug of Cleave. */
+  readonly extra?: ReadonlySet<Pass<never>>;
   /** Gives milliseconds from any origin, to time passes. */
   readonly now?: () => number;
 }
@@ -42,7 +45,7 @@ export function runPipeline<Options>(
   module: Module,
   passes: readonly Pass<Options>[],
   context: Omit<PassContext<Options>, "report" | "onApply">,
-  { instruments = [], now = () => performance.now() }: PipelineOptions = {},
+  { instruments = [], extra = new Set(), now = () => performance.now() }: PipelineOptions = {},
 ): Result<Module> {
   const diagnostics: Diagnostic[] = [];
   const report = (one: Diagnostic): void => void diagnostics.push(one);
@@ -53,8 +56,14 @@ export function runPipeline<Options>(
     const applied: AppliedRule[] = [];
     const onApply = (one: AppliedRule): void => void applied.push(one);
     const start = now();
-    const after = guarded(pass.name, () => pass.run(before, { ...context, report, onApply }));
+    const full = { ...context, report, onApply };
+    const result = extra.has(pass)
+      ? runExtraPass(pass, before, full)
+      : { value: guarded(pass.name, () => pass.run(before, full)), diagnostics: [] };
     const milliseconds = now() - start;
+    for (const one of result.diagnostics) diagnostics.push(one);
+    const after = result.value;
+    if (!after) return { diagnostics };
     current = after;
     const run: PassRun = {
       pass,
