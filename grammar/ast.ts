@@ -30,21 +30,26 @@ export interface Ast {
 
 export type Item = ConstItem | NetItem | BlockItem | RuleItem | FuseItem;
 
-/** `const width = 0.5`: a number, size or list known at compile time; also a statement. */
-export interface ConstItem extends Located {
+/** What a doc comment (`## …`) says about an item, a parameter or a statement: its lines without `##`, joined by line ends. */
+interface Documented {
+  readonly doc?: string;
+}
+
+/** `const width = 0.5`: a value known at compile time; also a statement. */
+export interface ConstItem extends Located, Documented {
   readonly kind: "const";
   readonly name: Name;
   readonly value: Expression;
 }
 
-export interface NetItem extends Located {
+export interface NetItem extends Located, Documented {
   readonly kind: "net";
   readonly name: Name;
   readonly body: readonly Statement[];
 }
 
 /** `block separable(x, filters, stride=1) { … return e }`. */
-export interface BlockItem extends Located {
+export interface BlockItem extends Located, Documented {
   readonly kind: "block";
   readonly name: Name;
   readonly parameters: readonly Parameter[];
@@ -53,7 +58,7 @@ export interface BlockItem extends Located {
   readonly body: readonly Statement[];
 }
 
-export interface Parameter extends Located {
+export interface Parameter extends Located, Documented {
   readonly name: Name;
   readonly default?: Expression;
 }
@@ -95,6 +100,9 @@ export type Statement =
   | ParamStatement
   | ConstItem
   | BindStatement
+  | UnpackStatement
+  | IfStatement
+  | AssertStatement
   | RepeatStatement
   | KernelStatement
   | OutputStatement
@@ -107,7 +115,7 @@ export interface WeightsStatement extends Located {
 }
 
 /** `input image: f32[N, 224, 224, 3] preprocess(scale=1/255)`. */
-export interface InputStatement extends Located {
+export interface InputStatement extends Located, Documented {
   readonly kind: "input";
   readonly name: Name;
   readonly type: TypeExpression;
@@ -116,18 +124,53 @@ export interface InputStatement extends Located {
 }
 
 /** `param w: f32[3, 3, 3, 32] = weight("key")`; a parameter without a value is looked up by its path. */
-export interface ParamStatement extends Located {
+export interface ParamStatement extends Located, Documented {
   readonly kind: "param";
   readonly name: Name;
   readonly type: TypeExpression;
   readonly value?: Expression;
 }
 
-/** `x = e`. */
+/** `x = e` or `x: f32[N, 28, 28, _] = e`. */
 export interface BindStatement extends Located {
   readonly kind: "bind";
   readonly name: Name;
+  /** Checked against the type of the value. */
+  readonly type?: TypeExpression;
   readonly value: Expression;
+}
+
+/** `a, b = f(x)`: binds the results of a block that has several. */
+export interface UnpackStatement extends Located {
+  readonly kind: "unpack";
+  /** At least two. */
+  readonly targets: readonly { readonly name: Name; readonly type?: TypeExpression }[];
+  readonly value: Expression;
+}
+
+/** `if c { … } else if d { … } else { … }`: runs the first body whose condition is true, in the enclosing scope. */
+export interface IfStatement extends Located {
+  readonly kind: "if";
+  readonly branches: readonly Branch[];
+  /** The body behind the last `else`. */
+  readonly otherwise?: Body;
+}
+
+interface Branch {
+  readonly condition: Expression;
+  readonly body: Body;
+}
+
+/** Statements in braces; the span is from `{` to `}`. */
+interface Body extends Located {
+  readonly statements: readonly Statement[];
+}
+
+/** `assert channels(x) % 8 == 0, "message"`. */
+export interface AssertStatement extends Located {
+  readonly kind: "assert";
+  readonly condition: Expression;
+  readonly message?: Expression;
 }
 
 /** `repeat n as i { … }`: n copies of the body in the enclosing scope. */
@@ -160,9 +203,11 @@ export interface OutputValue {
   readonly value?: Expression;
 }
 
+/** `return e`, or `return a, b` for several results. */
 export interface ReturnStatement extends Located {
   readonly kind: "return";
-  readonly value: Expression;
+  /** At least one. */
+  readonly values: readonly Expression[];
 }
 
 /** `f32[N, 224, 224, 3]`; `f32[]` is a scalar. */
@@ -178,6 +223,8 @@ export type Expression =
   | NameExpression
   | ListExpression
   | CallExpression
+  | IndexExpression
+  | ConditionalExpression
   | PipeExpression
   | BinaryExpression
   | UnaryExpression;
@@ -219,6 +266,21 @@ export interface CallExpression extends Located {
   readonly callee: Name;
   readonly binder?: Name;
   readonly arguments: readonly Argument[];
+}
+
+/** `shape(x)[1]`: an item of a list known at compile time. */
+export interface IndexExpression extends Located {
+  readonly kind: "index";
+  readonly list: Expression;
+  readonly index: Expression;
+}
+
+/** `if c then a else b`. */
+export interface ConditionalExpression extends Located {
+  readonly kind: "conditional";
+  readonly condition: Expression;
+  readonly then: Expression;
+  readonly otherwise: Expression;
 }
 
 export type Argument =

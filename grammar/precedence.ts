@@ -2,8 +2,9 @@
 
 import type { BinaryOperator, UnaryExpression } from "./ast.js";
 
-/** Larger binds tighter. `|>` binds loosest of all (0), a call or literal tightest (`atom`). Operators of one level are left-associative; comparisons do not chain. */
+/** Larger binds tighter. `if … then … else …` binds loosest of all, then `|>`, a call or literal tightest (`atom`). Operators of one level are left-associative; comparisons do not chain. */
 export const precedence = {
+  conditional: -1,
   pipe: 0,
   comparison: 4,
   atom: 8,

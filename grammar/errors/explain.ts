@@ -100,6 +100,8 @@ function noItem(context: FaultContext): Wording {
       help: [`outside braces, a file has only ${itemList}`],
     };
   }
+  const foreign = foreignWords.get(found.image);
+  if (foreign !== undefined) return foreignWord(found, foreign);
   const meant = t.is(found, t.Identifier) ? didYouMean(found.image, t.itemWords) : [];
   return { message: `expected ${itemList}, but found ${shown(found)}`, help: meant };
 }
@@ -108,6 +110,11 @@ function noStatement(context: FaultContext): Wording {
   const { found, tokens, index } = context;
   if (isCloser(found)) return closesNothing(found);
   if (found.tokenType === t.Kernel) return noName({ ...context, rule: "kernelStatement" });
+  if (found.tokenType === t.Else)
+    return {
+      message: "`else` has no `if`",
+      help: ["it follows the `}` of an `if`: `if c { … } else { … }`"],
+    };
   if (t.is(found, t.ItemStart) && !t.is(tokens[index + 1], t.Equal)) {
     const help = [`${shown(found)} must be outside all braces of the file`];
     return { message: `${shown(found)} cannot be inside a body`, help };
@@ -123,6 +130,10 @@ function noStatement(context: FaultContext): Wording {
 /** A statement that began with a name, which should be a binding. */
 function noBinding(context: FaultContext): Wording {
   const { found, first } = context;
+  if (first.tokenType === t.Assert && found.tokenType !== t.Equal)
+    return { message: "`assert` needs a condition", help: ["as in `assert channels(x) == 8`"] };
+  const foreign = foreignWords.get(first.image);
+  if (foreign !== undefined && found.tokenType !== t.Comma) return foreignWord(first, foreign);
   if (found.tokenType === t.OpenParen || found.tokenType === t.Pipe) {
     const value = found.tokenType === t.OpenParen ? `${first.image}(…)` : `${first.image} |> …`;
     return { message: `the value of \`${value}\` needs a name`, help: [`as in \`y = ${value}\``] };
@@ -154,6 +165,7 @@ function noExpression(context: FaultContext): Wording {
     return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
   }
   if (rule === "fuseItem") return noName({ ...context, rule: "fuseLink" });
+  if (found.tokenType === t.Else || found.tokenType === t.Then) return misplacedElse(context);
   if (previous.tokenType === t.Output) return noName({ ...context, rule: "outputValue" });
   return { message: `expected an expression${afterPrevious(context)}` };
 }
@@ -175,10 +187,13 @@ const nameless: Readonly<Record<string, string>> = {
   parameter: "a parameter needs a name",
   argument: "`..` needs a name for the rest of the attributes",
   type: "expected a type, as in `f32[1, 224, 224, 3]`",
+  target: "a binding needs a name",
 };
 
 function noName(context: FaultContext): Wording {
-  const { rule, found } = context;
+  const { rule, found, first, previous } = context;
+  if (rule === "call" && first.tokenType === t.If && previous.tokenType === t.Colon)
+    return { message: "expected `{` instead of `:` to begin the body", at: previous, help: [ifForm] };
   if (t.reservedWords.has(found.image)) return keywordAsName(found);
   if (rule === "fuseLink") return { message: `expected an op or an op class${afterPrevious(context)}` };
   const message = nameless[rule] ?? `expected a name${afterPrevious(context)}`;
@@ -207,7 +222,18 @@ function noToken(context: FaultContext, expected: string): Wording {
     const help = [`as in \`rule approx(0.01) ${found.image}: …\``];
     return { message: "`rule approx` needs its tolerance in parentheses", help };
   }
-  if (rule === "body") return { message: `expected \`{\`${afterPrevious(context)} to begin the body` };
+  // `x: y` looks like the binder of a rule.
+  const colon = context.tokens[context.index - 2];
+  if (rule === "arguments" && context.first.tokenType === t.If && colon?.tokenType === t.Colon)
+    return { message: "expected `{` instead of `:` to begin the body", at: colon, help: [ifForm] };
+  if (rule === "body") {
+    const help = context.first.tokenType === t.If || previous.tokenType === t.Else ? [ifForm] : [];
+    return { message: `expected \`{\`${afterPrevious(context)} to begin the body`, help };
+  }
+  if (rule === "conditional") {
+    const word = expected === t.Then.name ? "then" : "else";
+    return { message: `expected \`${word}\`${afterPrevious(context)}`, help: [conditionalForm] };
+  }
   if (expected === t.StringToken.name) {
     return {
       message: "`weights` needs the name of a file in quotes",
@@ -243,6 +269,8 @@ function unended(context: FaultContext): Wording {
       first.tokenType === t.Rule ? ["write one `where`, before `when`; separate its bindings by `,`"] : [];
     return { message: "`where` is not allowed here", help };
   }
+  if (found.tokenType === t.If || found.tokenType === t.Question || found.tokenType === t.Else)
+    return misplacedElse(context);
   if (t.is(found, t.Identifier) && found.tokenType !== t.QuotedName) {
     const meant = didYouMean(found.image, ["when", "where", "and", "or", "as", "not"]);
     if (meant.length > 0) return { message: `${shown(found)} cannot follow ${quoted(before)}`, help: meant };
@@ -296,6 +324,8 @@ function bracketed({ tokens, opener, rule }: FaultContext): string {
       return `the shape after ${quoted(owner)}`;
     case "list":
       return "the list";
+    case "index":
+      return `the index after ${quoted(owner)}`;
     case "tolerance":
       return "the tolerance";
     default:
@@ -308,6 +338,41 @@ function unclosedBody(context: FaultContext): Wording {
   const others = body === undefined ? [] : [{ span: spanAt(context, body.brace), message: "opened here" }];
   const what = body === undefined ? "the body" : `the body of \`${body.header}\``;
   return { code: "unclosed", message: `expected \`}\` to close ${what}`, others };
+}
+
+const ifForm = "a statement is written `if c { … } else if d { … } else { … }`";
+const conditionalForm = "a value that depends on a condition is written `if c then a else b`";
+
+/** A word or sign of a condition where an expression has ended: `a if c else b`, `c ? a : b`. */
+function misplacedElse({ found, tokens, index, first }: FaultContext): Wording {
+  const form = first.tokenType === t.If && found.tokenType === t.Else ? ifForm : conditionalForm;
+  return { message: `${shown(found)} cannot follow ${quoted(tokens[index - 1])}`, help: [form] };
+}
+
+/** Words of other languages, and what to write instead. */
+const foreignWords: ReadonlyMap<string, string> = new Map([
+  ["elif", "write `else if` after the `}`"],
+  ["elseif", "write `else if` after the `}`"],
+  ["def", "a block is written `block f(x, filters) { … return y }`"],
+  ["fn", "a block is written `block f(x, filters) { … return y }`"],
+  ["func", "a block is written `block f(x, filters) { … return y }`"],
+  ["function", "a block is written `block f(x, filters) { … return y }`"],
+  ["for", "copies are written `repeat 3 as i { … }`"],
+  ["while", "copies are written `repeat 3 as i { … }`"],
+  ["let", "a binding has no keyword: `x = …`"],
+  ["var", "a binding has no keyword: `x = …`"],
+  ["val", "a binding has no keyword: `x = …`"],
+  ["switch", "write `if a { … } else if b { … }`"],
+  ["match", "write `if a { … } else if b { … }`"],
+]);
+
+function foreignWord(at: IToken, instead: string): Wording {
+  return {
+    code: "unknown-statement",
+    message: `${shown(at)} is not a word of the language`,
+    at,
+    help: [instead],
+  };
 }
 
 function closesNothing(token: IToken): Wording {

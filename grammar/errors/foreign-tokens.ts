@@ -2,7 +2,7 @@
 
 import type { IToken } from "chevrotain";
 import { error, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
-import { endOf, maxNesting } from "../tokens/line-ends.js";
+import { endOf, maxConditionals, maxNesting } from "../tokens/line-ends.js";
 import { TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "../tokens/tokens.js";
 
 /** What to write instead of characters of other languages and of typography. */
@@ -44,6 +44,12 @@ export function explainWrong(token: IToken, before: IToken | undefined, file: st
       return error(`unclosed-${what}`, `the ${what} is not closed`, { span, help });
     }
     case TooDeep:
+      if (image === "if")
+        return error("too-deep", `a statement has more than ${maxConditionals} \`if\``, {
+          span,
+          label: "one too many",
+          help: ["give names to parts of it"],
+        });
       return error("too-deep", `brackets are nested more than ${maxNesting} deep`, {
         span: { ...span, end: span.start + image.length },
         label: "one too many",

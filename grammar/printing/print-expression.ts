@@ -5,6 +5,7 @@ import type {
   Argument,
   BinaryExpression,
   CallExpression,
+  ConditionalExpression,
   Expression,
   PipeExpression,
   TypeExpression,
@@ -27,7 +28,7 @@ import { printArgumentName, printName } from "./print-name.js";
 import { quote } from "../quote.js";
 
 /** An expression, in parentheses if it binds less tightly than `tightness`. */
-export function expressionDoc(c: Comments, e: Expression, tightness: number = precedence.pipe): Doc {
+export function expressionDoc(c: Comments, e: Expression, tightness: number = precedence.conditional): Doc {
   const doc = bareDoc(c, e);
   return tightnessOf(e) < tightness ? group("(", indent(softLine, doc), softLine, ")") : doc;
 }
@@ -108,6 +109,8 @@ function slotOf(c: Comments): (e: Expression) => Slot {
 
 function tightnessOf(e: Expression): number {
   switch (e.kind) {
+    case "conditional":
+      return precedence.conditional;
     case "pipe":
       return precedence.pipe;
     case "binary":
@@ -137,6 +140,10 @@ function bareDoc(c: Comments, e: Expression): Doc {
       return callDoc(c, e, true);
     case "pipe":
       return pipeDoc(c, e);
+    case "index":
+      return concat(expressionDoc(c, e.list, precedence.atom), "[", expressionDoc(c, e.index), "]");
+    case "conditional":
+      return conditionalDoc(c, e);
     case "unary": {
       const sign = e.operator === "-" ? "-" : "not ";
       return concat(sign, expressionDoc(c, e.operand, unaryPrecedence(e.operator)));
@@ -159,6 +166,17 @@ export function callDoc(
   c.hoist(span.start);
   const slots = list.map((argument) => ({ span: argument.span, doc: () => argumentDoc(c, argument) }));
   return concat(name, bracketDoc(c, "(", slots, ")", span.end));
+}
+
+/** `if c then a else b`, on one line or with `then` and `else` at the beginnings of lines. */
+function conditionalDoc(c: Comments, e: ConditionalExpression): Doc {
+  const first: Slot = { span: e.condition.span, doc: () => expressionDoc(c, e.condition) };
+  const branches = [e.then, e.otherwise].map(slotOf(c));
+  c.hoist(e.condition.span.start);
+  return concat(
+    "if ",
+    sequenceDoc(c, first, branches, (index) => (index === 0 ? "then " : "else ")),
+  );
 }
 
 function argumentDoc(c: Comments, argument: Argument): Doc {
@@ -197,7 +215,9 @@ function pipeDoc(c: Comments, e: PipeExpression): Doc {
     span: call.span,
     doc: () => callDoc(c, call, parentheses),
   }));
-  return sequenceDoc(c, slotOf(c)(head), slots, () => "|> ");
+  const first = head;
+  const firstSlot = { span: first.span, doc: () => expressionDoc(c, first, precedence.pipe) };
+  return sequenceDoc(c, firstSlot, slots, () => "|> ");
 }
 
 /** Left-associative operators of one level are laid out as one sequence; all other expressions are operands of it. */

@@ -2,10 +2,12 @@
 
 import type { Span } from "#diagnostic/diagnostic.js";
 import type {
+  BindStatement,
   BlockItem,
   Comment,
   Expression,
   FuseItem,
+  IfStatement,
   Item,
   OutputStatement,
   RuleItem,
@@ -77,7 +79,17 @@ function statementDoc(c: Comments, s: Statement): Doc {
     case "const":
       return itemDoc(c, s);
     case "bind":
-      return concat(`${printBoundName(s.name)} = `, expressionDoc(c, s.value));
+      return concat(targetDoc(c, s), " = ", expressionDoc(c, s.value));
+    case "unpack": {
+      const targets = s.targets.map((target) => targetDoc(c, target));
+      return concat(separated(targets, ", "), " = ", expressionDoc(c, s.value));
+    }
+    case "if":
+      return ifDoc(c, s);
+    case "assert": {
+      const message = s.message ? concat(", ", expressionDoc(c, s.message)) : "";
+      return concat("assert ", expressionDoc(c, s.condition), message);
+    }
     case "repeat": {
       const index = s.index === undefined ? "" : ` as ${printBoundName(s.index)}`;
       return bodyDoc(c, concat("repeat ", expressionDoc(c, s.count), index), s.body, s.span);
@@ -89,7 +101,13 @@ function statementDoc(c: Comments, s: Statement): Doc {
     case "output":
       return outputDoc(c, s);
     case "return":
-      return concat("return ", expressionDoc(c, s.value));
+      return concat(
+        "return ",
+        separated(
+          s.values.map((value) => expressionDoc(c, value)),
+          ", ",
+        ),
+      );
     default:
       return s satisfies never;
   }
@@ -167,19 +185,53 @@ function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
   return concat("output ", first, indent(others));
 }
 
+/** `x`, or `x: f32[1, 8]`. */
+function targetDoc(c: Comments, { name, type }: Pick<BindStatement, "name" | "type">): Doc {
+  return type ? concat(`${printBoundName(name)}: `, typeDoc(c, type)) : printBoundName(name);
+}
+
+/** Parts that are usually short, without line breaks between them. */
+function separated(docs: readonly Doc[], separator: string): Doc {
+  return concat(docs.flatMap((doc, index) => (index === 0 ? [doc] : [separator, doc])));
+}
+
+/** `if c { … } else if d { … } else { … }`; on one line if it was there, has one statement in each body, and fits. */
+function ifDoc(c: Comments, { branches, otherwise, span }: IfStatement): Doc {
+  const bodies = [...branches.map(({ body }) => body), ...(otherwise ? [otherwise] : [])];
+  const inline = bodies.every(({ statements }) => statements.length === 1) && isOneLine(c, span);
+  const docs = bodies.map(({ statements, span: own }, index): Doc => {
+    const condition = branches[index]?.condition;
+    const words = index === 0 ? "if " : condition ? " else if " : " else";
+    const head = concat(words, condition ? expressionDoc(c, condition) : "");
+    const [only] = statements;
+    return inline && only ? inlineBody(c, head, only) : brokenBody(c, head, statements, own.end - 1);
+  });
+  return inline ? group(docs) : concat(docs);
+}
+
 // ── Rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Statements in braces: one per line. A single one is on the line of its braces if it was there and fits. */
 function bodyDoc(c: Comments, head: Doc, body: readonly Statement[], span: Span): Doc {
-  const end = span.end - 1;
   const [only, ...others] = body;
-  if (only === undefined && !c.anyBefore(end)) return concat(head, " {}");
-  const written = c.line(span.start);
-  const inline = written !== undefined && written === c.line(end) && !c.anyBefore(end);
-  if (only !== undefined && others.length === 0 && inline) {
-    return group(head, " {", indent(line, statementDoc(c, only)), line, "}");
-  }
-  const comment = trailing(c, only?.span.start ?? end);
+  const inline = only !== undefined && others.length === 0 && isOneLine(c, span);
+  return inline ? group(inlineBody(c, head, only)) : brokenBody(c, head, body, span.end - 1);
+}
+
+/** Whether the text has a part on one line, without a comment in it. */
+function isOneLine(c: Comments, { start, end }: Span): boolean {
+  const first = c.line(start);
+  return first !== undefined && first === c.line(end - 1) && !c.anyBefore(end - 1);
+}
+
+function inlineBody(c: Comments, head: Doc, statement: Statement): Doc {
+  return concat(head, " {", indent(line, statementDoc(c, statement)), line, "}");
+}
+
+/** A body whose statements are on lines of their own; `end` is the offset of its `}`. */
+function brokenBody(c: Comments, head: Doc, body: readonly Statement[], end: number): Doc {
+  if (body.length === 0 && !c.anyBefore(end)) return concat(head, " {}");
+  const comment = trailing(c, body[0]?.span.start ?? end);
   const rows =
     body.length === 0 && !c.anyBefore(end) ? "" : indent(hardLine, rowsDoc(c, body, end, statementDoc));
   return concat(head, " {", comment, rows, hardLine, "}");

@@ -182,6 +182,8 @@ export type StatementCstChildren = {
   paramStatement?: ParamStatementCstNode[];
   constItem?: ConstItemCstNode[];
   repeatStatement?: RepeatStatementCstNode[];
+  ifStatement?: IfStatementCstNode[];
+  assertStatement?: AssertStatementCstNode[];
   kernelStatement?: KernelStatementCstNode[];
   outputStatement?: OutputStatementCstNode[];
   returnStatement?: ReturnStatementCstNode[];
@@ -284,6 +286,30 @@ export interface ReturnStatementCstNode extends CstNode {
 export type ReturnStatementCstChildren = {
   Return: IToken[];
   expression: ExpressionCstNode[];
+  Comma?: IToken[];
+};
+
+export interface IfStatementCstNode extends CstNode {
+  name: "ifStatement";
+  children: IfStatementCstChildren;
+}
+
+export type IfStatementCstChildren = {
+  If: (IToken)[];
+  expression: (ExpressionCstNode)[];
+  body: (BodyCstNode)[];
+  Else?: (IToken)[];
+};
+
+export interface AssertStatementCstNode extends CstNode {
+  name: "assertStatement";
+  children: AssertStatementCstChildren;
+}
+
+export type AssertStatementCstChildren = {
+  Assert: IToken[];
+  expression: (ExpressionCstNode)[];
+  Comma?: IToken[];
 };
 
 export interface BindStatementCstNode extends CstNode {
@@ -292,9 +318,21 @@ export interface BindStatementCstNode extends CstNode {
 }
 
 export type BindStatementCstChildren = {
-  Identifier: IToken[];
+  target: TargetCstNode[];
+  Comma?: IToken[];
   Equal: IToken[];
   expression: ExpressionCstNode[];
+};
+
+export interface TargetCstNode extends CstNode {
+  name: "target";
+  children: TargetCstChildren;
+}
+
+export type TargetCstChildren = {
+  Identifier: IToken[];
+  Colon?: IToken[];
+  type?: TypeCstNode[];
 };
 
 export interface TypeCstNode extends CstNode {
@@ -315,9 +353,22 @@ export interface ExpressionCstNode extends CstNode {
 }
 
 export type ExpressionCstChildren = {
-  operation: OperationCstNode[];
+  conditional?: ConditionalCstNode[];
+  operation?: OperationCstNode[];
   Pipe?: IToken[];
   call?: CallCstNode[];
+};
+
+export interface ConditionalCstNode extends CstNode {
+  name: "conditional";
+  children: ConditionalCstChildren;
+}
+
+export type ConditionalCstChildren = {
+  If: IToken[];
+  expression: (ExpressionCstNode)[];
+  Then: IToken[];
+  Else: IToken[];
 };
 
 export interface OperationCstNode extends CstNode {
@@ -344,6 +395,18 @@ export type OperandCstChildren = {
   call?: CallCstNode[];
   list?: ListCstNode[];
   group?: GroupCstNode[];
+  index?: IndexCstNode[];
+};
+
+export interface IndexCstNode extends CstNode {
+  name: "index";
+  children: IndexCstChildren;
+}
+
+export type IndexCstChildren = {
+  OpenBracket: IToken[];
+  expression: ExpressionCstNode[];
+  CloseBracket: IToken[];
 };
 
 export interface CallCstNode extends CstNode {

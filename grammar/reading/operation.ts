@@ -40,7 +40,8 @@ export function buildOperation(
     b.prefixes += prefixes.length;
     const expression = buildOperand(b, node);
     b.prefixes -= prefixes.length;
-    const { start, end } = node.children.group ? spanOf(b, only(node.children.group)) : expression.span;
+    const isGroup = node.children.group !== undefined && node.children.index === undefined;
+    const { start, end } = isGroup ? spanOf(b, only(node.children.group)) : expression.span;
     values.push({ expression, start, end });
 
     const token = operators[index];

@@ -4,6 +4,7 @@ import { expectArgument } from "#diagnostic/argument.js";
 import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
 import type { Ast, Comment } from "../ast.js";
+import { docComments } from "./doc-comments.js";
 import { createTreeBuilder } from "./tree-builder.js";
 import { explain } from "../errors/explain.js";
 import { endOf, placeStatementEnds } from "../tokens/line-ends.js";
@@ -21,7 +22,13 @@ export function parse(text: string, file: string): Result<Ast> & { readonly part
   const { tokens, comments, rest } = tokenize(text);
   if (rest !== undefined) return tooManyTokens(text, file, rest);
   const lines = placeStatementEnds(tokens, text);
-  const builder = createTreeBuilder(file);
+  const starts = lineStarts(text);
+  const written = comments.map((token): Comment => {
+    const { startOffset: start, image } = token;
+    const span = { file, start, end: endOf(token) };
+    return { text: image.trimEnd(), ownLine: startsLine(text, start), span };
+  });
+  const builder = createTreeBuilder(file, docComments(text, written, starts));
   const { tree, faults } = parseTokens(lines, builder);
   const items = builder.items(tree);
   const diagnostics = [
@@ -32,12 +39,8 @@ export function parse(text: string, file: string): Result<Ast> & { readonly part
   const partial: Ast = {
     file,
     items,
-    comments: comments.map((token): Comment => {
-      const { startOffset: start, image } = token;
-      const span = { file, start, end: endOf(token) };
-      return { text: image.trimEnd(), ownLine: startsLine(text, start), span };
-    }),
-    lineStarts: lineStarts(text),
+    comments: written,
+    lineStarts: starts,
   };
   return { ...(hasErrors(diagnostics) ? {} : { value: partial }), partial, diagnostics };
 }

@@ -164,6 +164,8 @@ class Parser extends CstParser {
       { ALT: () => this.SUBRULE(this.paramStatement) },
       { ALT: () => this.SUBRULE(this.constItem) },
       { ALT: () => this.SUBRULE(this.repeatStatement) },
+      { ALT: () => this.SUBRULE(this.ifStatement) },
+      { ALT: () => this.SUBRULE(this.assertStatement) },
       { ALT: () => this.SUBRULE(this.kernelStatement) },
       { ALT: () => this.SUBRULE(this.outputStatement) },
       { ALT: () => this.SUBRULE(this.returnStatement) },
@@ -236,13 +238,46 @@ class Parser extends CstParser {
 
   private readonly returnStatement = this.RULE("returnStatement", () => {
     this.CONSUME(t.Return);
-    this.SUBRULE(this.expression);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.expression) });
+  });
+
+  private readonly ifStatement = this.RULE("ifStatement", () => {
+    this.CONSUME1(t.If);
+    this.SUBRULE1(this.expression);
+    this.SUBRULE1(this.body);
+    this.MANY(() => {
+      this.CONSUME1(t.Else);
+      this.CONSUME2(t.If);
+      this.SUBRULE2(this.expression);
+      this.SUBRULE2(this.body);
+    });
+    this.OPTION(() => {
+      this.CONSUME2(t.Else);
+      this.SUBRULE3(this.body);
+    });
+  });
+
+  private readonly assertStatement = this.RULE("assertStatement", () => {
+    this.CONSUME(t.Assert);
+    this.SUBRULE1(this.expression);
+    this.OPTION(() => {
+      this.CONSUME(t.Comma);
+      this.SUBRULE2(this.expression);
+    });
   });
 
   private readonly bindStatement = this.RULE("bindStatement", () => {
-    this.CONSUME(t.Identifier);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.target) });
     this.CONSUME(t.Equal);
     this.SUBRULE(this.expression);
+  });
+
+  private readonly target = this.RULE("target", () => {
+    this.CONSUME(t.Identifier);
+    this.OPTION(() => {
+      this.CONSUME(t.Colon);
+      this.SUBRULE(this.type);
+    });
   });
 
   private readonly type = this.RULE("type", () => {
@@ -255,11 +290,27 @@ class Parser extends CstParser {
   // ── Expressions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   private readonly expression = this.RULE("expression", () => {
-    this.SUBRULE(this.operation);
-    this.MANY(() => {
-      this.CONSUME(t.Pipe);
-      this.SUBRULE(this.call);
-    });
+    this.OR([
+      { ALT: () => this.SUBRULE(this.conditional) },
+      {
+        ALT: () => {
+          this.SUBRULE(this.operation);
+          this.MANY(() => {
+            this.CONSUME(t.Pipe);
+            this.SUBRULE(this.call);
+          });
+        },
+      },
+    ]);
+  });
+
+  private readonly conditional = this.RULE("conditional", () => {
+    this.CONSUME(t.If);
+    this.SUBRULE1(this.expression);
+    this.CONSUME(t.Then);
+    this.SUBRULE2(this.expression);
+    this.CONSUME(t.Else);
+    this.SUBRULE3(this.expression);
   });
 
   /** Operands and operators in a row. `operation.ts` applies precedence, so the recursion here stays shallow. */
@@ -273,7 +324,7 @@ class Parser extends CstParser {
 
   private readonly operand = this.RULE("operand", () => {
     const before = this.prefixes;
-    this.MANY(() => {
+    this.MANY1(() => {
       this.OR1([{ ALT: () => this.CONSUME(t.Minus) }, { ALT: () => this.CONSUME(t.Not) }]);
       this.prefixes += 1;
     });
@@ -285,7 +336,14 @@ class Parser extends CstParser {
       { ALT: () => this.SUBRULE(this.list) },
       { ALT: () => this.SUBRULE(this.group) },
     ]);
+    this.MANY2(() => this.SUBRULE(this.index));
     this.prefixes = before;
+  });
+
+  private readonly index = this.RULE("index", () => {
+    this.CONSUME(t.OpenBracket);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.CloseBracket);
   });
 
   private readonly call = this.RULE("call", () => {

@@ -4,7 +4,8 @@ import { given } from "#diagnostic/given.js";
 import type { IToken } from "chevrotain";
 import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
 import type * as ast from "../ast.js";
-import { at, only, spanOf, spanOfToken, type TreeContext } from "./tree-context.js";
+import type { DocOf } from "./doc-comments.js";
+import { at, documented, only, spanOf, spanOfToken, type TreeContext } from "./tree-context.js";
 import type * as cst from "./cst.js";
 import { buildOperation } from "./operation.js";
 import { printName } from "../printing/print-name.js";
@@ -22,9 +23,10 @@ export interface TreeBuilder {
   items(tree: cst.FileCstNode): ast.Item[];
 }
 
-export function createTreeBuilder(file: string): TreeBuilder {
+export function createTreeBuilder(file: string, docOf: DocOf): TreeBuilder {
   const b: TreeContext = {
     file,
+    docOf,
     diagnostics: [],
     prefixes: 0,
     statements: new Map(),
@@ -64,7 +66,7 @@ function buildNet(b: TreeContext, node: cst.NetItemCstNode): ast.NetItem {
     kind: "net",
     name: name(b, only(Identifier)),
     body: buildBody(b, only(body)),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -76,7 +78,7 @@ function buildBlock(b: TreeContext, node: cst.BlockItemCstNode): ast.BlockItem {
     parameters: (only(parameters).children.parameter ?? []).map((parameter) => buildParameter(b, parameter)),
     parametersSpan: spanOf(b, only(parameters)),
     body: buildBody(b, only(body)),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -85,7 +87,7 @@ function buildParameter(b: TreeContext, node: cst.ParameterCstNode): ast.Paramet
   return {
     name: name(b, only(Identifier)),
     ...given({ default: expression && buildExpression(b, only(expression)) }),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -134,7 +136,7 @@ function buildConst(b: TreeContext, node: cst.ConstItemCstNode): ast.ConstItem {
     kind: "const",
     name: name(b, only(Identifier)),
     value: buildExpression(b, only(expression)),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -146,12 +148,15 @@ function buildBody(b: TreeContext, { children }: cst.BodyCstNode): ast.Statement
 
 function buildStatement(b: TreeContext, { children }: cst.StatementCstNode): ast.Statement {
   const { weightsStatement, inputStatement, paramStatement, constItem, repeatStatement } = children;
-  const { kernelStatement, outputStatement, returnStatement, bindStatement } = children;
+  const { ifStatement, assertStatement, kernelStatement, outputStatement } = children;
+  const { returnStatement, bindStatement } = children;
   if (weightsStatement) return buildWeights(b, only(weightsStatement));
   if (inputStatement) return buildInput(b, only(inputStatement));
   if (paramStatement) return buildParam(b, only(paramStatement));
   if (constItem) return buildConst(b, only(constItem));
   if (repeatStatement) return buildRepeat(b, only(repeatStatement));
+  if (ifStatement) return buildIf(b, only(ifStatement));
+  if (assertStatement) return buildAssert(b, only(assertStatement));
   if (kernelStatement) return buildKernel(b, only(kernelStatement));
   if (outputStatement) return buildOutput(b, only(outputStatement));
   if (returnStatement) return buildReturn(b, only(returnStatement));
@@ -169,7 +174,7 @@ function buildInput(b: TreeContext, node: cst.InputStatementCstNode): ast.InputS
     name: name(b, only(Identifier)),
     type: buildType(b, only(type)),
     ...given({ preprocess: Preprocess && wordCall(b, only(Preprocess), list) }),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -180,7 +185,7 @@ function buildParam(b: TreeContext, node: cst.ParamStatementCstNode): ast.ParamS
     name: name(b, only(Identifier)),
     type: buildType(b, only(type)),
     ...given({ value: expression && buildExpression(b, only(expression)) }),
-    span: spanOf(b, node),
+    ...documented(b, node),
   };
 }
 
@@ -235,15 +240,43 @@ function buildOutput(b: TreeContext, node: cst.OutputStatementCstNode): ast.Outp
 }
 
 function buildReturn(b: TreeContext, node: cst.ReturnStatementCstNode): ast.ReturnStatement {
-  return { kind: "return", value: buildExpression(b, only(node.children.expression)), span: spanOf(b, node) };
+  const values = node.children.expression.map((value) => buildExpression(b, value));
+  return { kind: "return", values, span: spanOf(b, node) };
 }
 
-function buildBind(b: TreeContext, node: cst.BindStatementCstNode): ast.BindStatement {
-  const { Identifier, expression } = node.children;
-  return {
-    kind: "bind",
+function buildBind(b: TreeContext, node: cst.BindStatementCstNode): ast.BindStatement | ast.UnpackStatement {
+  const targets = node.children.target.map(({ children: { Identifier, type } }) => ({
     name: name(b, only(Identifier)),
-    value: buildExpression(b, only(expression)),
+    ...given({ type: type && buildType(b, only(type)) }),
+  }));
+  const value = buildExpression(b, only(node.children.expression));
+  const span = spanOf(b, node);
+  return targets.length === 1
+    ? { kind: "bind", ...only(targets), value, span }
+    : { kind: "unpack", targets, value, span };
+}
+
+function buildIf(b: TreeContext, node: cst.IfStatementCstNode): ast.IfStatement {
+  const { expression, body } = node.children;
+  const bodies = body.map((one) => ({ statements: buildBody(b, one), span: spanOf(b, one) }));
+  const branches = expression.map((condition, index) => ({
+    condition: buildExpression(b, condition),
+    body: at(bodies, index),
+  }));
+  return {
+    kind: "if",
+    branches,
+    ...given({ otherwise: bodies[branches.length] }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildAssert(b: TreeContext, node: cst.AssertStatementCstNode): ast.AssertStatement {
+  const [condition, message] = node.children.expression.map((value) => buildExpression(b, value));
+  return {
+    kind: "assert",
+    condition: condition ?? bug("an assertion without a condition"),
+    ...given({ message }),
     span: spanOf(b, node),
   };
 }
@@ -267,6 +300,7 @@ function buildExpression(b: TreeContext, node: cst.ExpressionCstNode): ast.Expre
     return known;
   }
   const { children } = node;
+  if (children.conditional) return buildConditional(b, only(children.conditional));
   const operation = only(children.operation);
   const { start } = spanOf(b, operation);
   let value = buildOperation(b, operation, buildOperand);
@@ -278,8 +312,30 @@ function buildExpression(b: TreeContext, node: cst.ExpressionCstNode): ast.Expre
   return value;
 }
 
-/** An operand without its prefix operators. */
-function buildOperand(b: TreeContext, { children }: cst.OperandCstNode): ast.Expression {
+function buildConditional(b: TreeContext, node: cst.ConditionalCstNode): ast.ConditionalExpression {
+  const { expression } = node.children;
+  return {
+    kind: "conditional",
+    condition: buildExpression(b, at(expression, 0)),
+    then: buildExpression(b, at(expression, 1)),
+    otherwise: buildExpression(b, at(expression, 2)),
+    span: spanOf(b, node),
+  };
+}
+
+/** An operand without its prefix operators, with its indices. */
+function buildOperand(b: TreeContext, node: cst.OperandCstNode): ast.Expression {
+  let value = buildAtom(b, node);
+  const { group, index = [] } = node.children;
+  const { start } = group ? spanOf(b, only(group)) : value.span;
+  for (const one of index) {
+    const span = { file: b.file, start, end: spanOf(b, one).end };
+    value = { kind: "index", list: value, index: buildExpression(b, only(one.children.expression)), span };
+  }
+  return value;
+}
+
+function buildAtom(b: TreeContext, { children }: cst.OperandCstNode): ast.Expression {
   const { NumberToken, SizeToken, StringToken, list, group, call } = children;
   if (NumberToken) return number(b, only(NumberToken));
   if (SizeToken) return size(b, only(SizeToken));

@@ -1,13 +1,16 @@
 // The state that `tree-builder.ts` and `operation.ts` share, and functions to read the concrete syntax tree.
 
 import type { CstNode, IToken } from "chevrotain";
+import { given } from "#diagnostic/given.js";
 import { bug, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
 import type { Expression, Statement } from "../ast.js";
+import type { DocOf } from "./doc-comments.js";
 import { endOf } from "../tokens/line-ends.js";
 
 /** The state of building the tree of one file. */
 export interface TreeContext {
   readonly file: string;
+  readonly docOf: DocOf;
   /** Errors that the grammar does not detect, such as a wrong escape. */
   readonly diagnostics: Diagnostic[];
   /** How many `-` and `not` are open around the current expression. */
@@ -22,6 +25,12 @@ export interface TreeContext {
 export function spanOf(b: TreeContext, { location }: CstNode): Span {
   const start = location?.startOffset ?? 0;
   return { file: b.file, start, end: (location?.endOffset ?? start - 1) + 1 };
+}
+
+/** The span of a node and its doc comment, if it has one. */
+export function documented(b: TreeContext, node: CstNode): { readonly span: Span; readonly doc?: string } {
+  const span = spanOf(b, node);
+  return { ...given({ doc: b.docOf(span.start, span.end) }), span };
 }
 
 export function spanOfToken(b: TreeContext, token: IToken): Span {

@@ -11,6 +11,9 @@ import * as t from "./tokens.js";
  */
 export const maxNesting = 64;
 
+/** How many `if` one statement may have, without those in bodies: each may be nested in the one before it. */
+export const maxConditionals = 32;
+
 /** The input of the parser. */
 export interface StatementTokens {
   readonly tokens: IToken[];
@@ -22,8 +25,8 @@ export interface StatementTokens {
  * The tokens for the parser: without line ends, but with a `Newline` at the end of every statement, also before
  * `}` and at the end of the text.
  *
- * A statement ends at a line end outside `(` and `[`, unless the next line begins with an operator, `=>`, `->`, `when`
- * or `where`, or this one ends in an operator, `=`, `,`, `:`, `=>`, `->`, `when` or `where`. Inside braces, these
+ * A statement ends at a line end outside `(` and `[`, unless the next line begins with an operator, `=>`, `->`, `when`,
+ * `where`, `then` or `else`, or this one ends in an operator, `=`, `,`, `:`, `=>`, `->`, `when`, `where` or a word of `if`. Inside braces, these
  * rules start again. A bracket that is not closed ends where the next line looks like a statement, so that it affects only its own statement.
  */
 export function placeStatementEnds(tokens: readonly IToken[], text: string): StatementTokens {
@@ -38,6 +41,7 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
   let margin: number | undefined;
   let lineEnded = false;
   let inFuseChain = false;
+  let conditionals = 0;
 
   const endStatement = (): void => {
     if (previous !== undefined && !t.is(previous, t.Newline) && previous.tokenType !== t.OpenBrace) {
@@ -45,6 +49,7 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
       output.push((previous = tokenOf(t.Newline, "", after, after)));
     }
     first = margin = undefined;
+    conditionals = 0;
   };
   const closeUnmatched = (): void => {
     while (open.length > 0 && !t.is(tokens[open.at(-1) ?? 0], t.OpenBrace)) open.pop();
@@ -104,8 +109,12 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
       if (opener !== undefined) while ((open.at(-1) ?? -1) >= opener) open.pop();
     }
 
-    if (token.tokenType === t.OpenBrace) first = margin = undefined;
-    else first ??= token;
+    if (token.tokenType === t.If && (conditionals += 1) > maxConditionals)
+      token = tokenOf(t.TooDeep, token.image, token.startOffset, endOf(token));
+    if (token.tokenType === t.OpenBrace) {
+      first = margin = undefined;
+      conditionals = 0;
+    } else first ??= token;
     inFuseChain =
       first?.tokenType === t.Fuse && token.tokenType !== t.When && (inFuseChain || first === token);
     output.push((previous = token));
@@ -122,14 +131,23 @@ function continues(
   inFuseChain: boolean,
 ): boolean {
   if (startsStatement(next)) return false;
-  if ([t.Pipe, t.FatArrow, t.Arrow, t.When, t.Where, t.BinaryOperator].some((type) => t.is(next, type)))
+  if (
+    [t.Pipe, t.FatArrow, t.Arrow, t.When, t.Where, t.Else, t.BinaryOperator].some((type) => t.is(next, type))
+  )
+    return true;
+  // `then` is a name too, which a line may bind.
+  if (next.tokenType === t.Then && ![t.Equal, t.Comma, t.Colon].some((type) => t.is(second, type)))
     return true;
   if ([t.Comma, t.Where].some((type) => t.is(previous, type))) return true;
   // Elsewhere, `name =` begins a binding, which must not become part of an incomplete line.
   if (t.is(next, t.Identifier) && t.is(second, t.Equal)) return false;
   // In a fusion, `*` and `+` follow a link; elsewhere an operand follows them.
   if (inFuseChain && (t.is(previous, t.Star) || t.is(previous, t.Plus))) return false;
-  const openEnds = [t.Pipe, t.FatArrow, t.Arrow, t.When, t.BinaryOperator, t.Not, t.Equal, t.Colon];
+  const openEnds = [t.Pipe, t.FatArrow, t.Arrow, t.When, t.BinaryOperator, t.Not, t.Equal, t.Colon].concat([
+    t.If,
+    t.Then,
+    t.Else,
+  ]);
   return openEnds.some((type) => t.is(previous, type));
 }
 
@@ -148,14 +166,15 @@ export function startsOperand(token: IToken): boolean {
     t.OpenBracket,
     t.Minus,
     t.Not,
+    t.If,
     t.DotDot,
   ];
   return types.some((type) => t.is(token, type));
 }
 
-/** Whether the token can continue an operand before it: as the arguments of a call, or as a binary minus. */
+/** Whether the token can continue an operand before it: as the arguments of a call, an index, a binary minus, or behind `if`. */
 function linksOperand(token: IToken): boolean {
-  return t.is(token, t.OpenParen) || t.is(token, t.OpenBracket) || t.is(token, t.Minus);
+  return [t.OpenParen, t.OpenBracket, t.Minus, t.Then].some((type) => t.is(token, type));
 }
 
 function endsOperand(token: IToken): boolean {

@@ -59,6 +59,8 @@ export const Param = keyword("param", StatementStart);
 export const Repeat = keyword("repeat", StatementStart);
 export const Output = keyword("output", StatementStart);
 export const Return = keyword("return", StatementStart);
+export const If = keyword("if");
+export const Else = keyword("else");
 export const Where = keyword("where");
 export const When = keyword("when");
 const And = keyword("and", BinaryOperator);
@@ -66,16 +68,18 @@ const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
 // These are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`, `input x: f32[1, 8, 8, 3] preprocess(…)`,
-// `output y labels(…)`), names elsewhere.
+// `output y labels(…)`, `assert a == b`, `if c then a else b`), names elsewhere.
 export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
 export const Preprocess = keyword("preprocess", Identifier);
 export const Labels = keyword("labels", Identifier);
+export const Assert = keyword("assert", Identifier);
+export const Then = keyword("then", Identifier);
 
 export const words: readonly TokenType[] = [
-  [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return],
-  [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels],
+  [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return, If, Else],
+  [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels, Assert, Then],
 ].flat();
 
 /** The words that are names only in backticks. */
@@ -90,7 +94,7 @@ export const itemWords = words
   .map(wordOf);
 export const statementWords = words
   .filter((word) => word.CATEGORIES?.includes(StatementStart))
-  .concat(Kernel)
+  .concat(If, Kernel, Assert)
   .map(wordOf);
 
 /** All keywords, including those that are keywords in one place only. */

@@ -39,7 +39,7 @@ export const codeGroups = {
       "several-nets": "The file has several nets, and none is chosen.",
       "unknown-net": "The file lacks the requested net.",
       "no-output": "A net has no output.",
-      "no-return": "A block does not end with a single `return`.",
+      "no-return": "Some way through a block does not end with a `return`.",
       "misplaced-statement": "A statement is not allowed here, such as an input in a block.",
       "repeated-name": "Two things of one kind have the same name.",
       "repeated-input": "Two inputs have the same name.",
@@ -55,6 +55,12 @@ export const codeGroups = {
       "not-a-literal": "A nested list is not a tensor, because its rows have different lengths.",
       "not-constant": "The value of a `const` or a `param` is computed by the net.",
       "wrong-count": "The count of a `repeat` is not a whole number within its range.",
+      "wrong-condition": "The condition of an `if` or an `assert` is not true or false.",
+      "wrong-index": "An index is applied to something that is not a list, or the list has no such item.",
+      "wrong-results":
+        "A block with several results is used as a single value, or with another number of names.",
+      "wrong-binding-type": "The value of a binding does not have the type that the binding states.",
+      "assertion-failed": "The condition of an `assert` is false.",
     },
   },
   calls: {

@@ -5,6 +5,7 @@ import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { isOp, isOpClass } from "#ops/index.js";
 import { isReserved } from "./literals.js";
+import { alwaysReturn, bodiesOf, mayReturn } from "./returns.js";
 
 /** Reports repeated names, blocks that shadow ops or do not end in one `return`, and misplaced statements. */
 export function checkItems(ast: Ast): Diagnostic[] {
@@ -41,12 +42,13 @@ function checkBlock(block: BlockItem): Diagnostic[] {
       }),
     );
   }
-  const returns = block.body.filter((statement) => statement.kind === "return");
-  if (returns.length !== 1 || block.body.at(-1)?.kind !== "return") {
+  if (!alwaysReturn(block.body)) {
+    const some = block.body.some(mayReturn);
     found.push(
-      error("no-return", `block \`${text}\` must end in one \`return\``, {
-        span: returns[1]?.span ?? span,
-        label: returns[1] ? "a second one" : returns[0] ? "statements follow it" : "it has none",
+      error("no-return", `block \`${text}\` must end in a \`return\``, {
+        span,
+        label: some ? "not all ways through it return" : "it has none",
+        ...(some && { help: ["end it with `return`, or return in all branches and in `else`"] }),
       }),
     );
   }
@@ -76,29 +78,44 @@ function repeated(what: string, name: Name, first: Span): Diagnostic {
 }
 
 const onlyInNets: ReadonlySet<Statement["kind"]> = new Set(["weights", "input", "output", "kernel"]);
-const onlyOnTop: ReadonlySet<Statement["kind"]> = new Set(["weights", "input", "output", "return"]);
+const notInside: Readonly<Record<"repeat" | "kernel" | "if", ReadonlySet<Statement["kind"]>>> = {
+  repeat: new Set(["weights", "input", "output", "return"]),
+  kernel: new Set(["weights", "input", "output", "return"]),
+  if: new Set(["weights"]),
+};
 
 function checkBody(item: NetItem | BlockItem): Diagnostic[] {
   const found: Diagnostic[] = [];
   const misplaced = (statement: Statement, message: string): void => {
     found.push(error("misplaced-statement", message, { span: statement.span }));
   };
-  const walk = (body: readonly Statement[], inside: Statement["kind"] | undefined): void => {
-    for (const statement of body) {
+  const walk = (
+    body: readonly Statement[],
+    inside: keyof typeof notInside | undefined,
+    isRepeated: boolean,
+  ): void => {
+    for (const [index, statement] of body.entries()) {
       const { kind } = statement;
+      const before = body[index - 1];
       if (item.kind === "net" && kind === "return")
         misplaced(statement, "`return` ends a block; a net has `output`");
       else if (item.kind === "block" && onlyInNets.has(kind))
         misplaced(statement, `\`${kind}\` belongs in a net, not in a block`);
-      else if (inside && onlyOnTop.has(kind))
+      else if (inside && notInside[inside].has(kind))
         misplaced(statement, `\`${kind}\` is not allowed inside \`${inside}\``);
       else if (inside === "kernel" && kind !== "bind")
         misplaced(statement, `a \`kernel\` contains bindings, not \`${kind}\``);
-      else if (kind === "kernel" && inside === "repeat")
+      else if (isRepeated && notInside.repeat.has(kind))
+        misplaced(statement, `\`${kind}\` is not allowed inside \`repeat\``);
+      else if (kind === "kernel" && isRepeated)
         misplaced(statement, "a `kernel` is not allowed inside `repeat`, which would copy it");
-      if (statement.kind === "repeat" || statement.kind === "kernel") walk(statement.body, statement.kind);
+      else if (item.kind === "block" && before && alwaysReturn([before]))
+        misplaced(statement, "statements after a `return` never run");
+      if (statement.kind === "repeat") walk(statement.body, "repeat", true);
+      if (statement.kind === "kernel") walk(statement.body, "kernel", isRepeated);
+      if (statement.kind === "if") for (const inner of bodiesOf(statement)) walk(inner, "if", isRepeated);
     }
   };
-  walk(item.body, undefined);
+  walk(item.body, undefined, false);
   return found;
 }

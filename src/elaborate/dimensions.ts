@@ -2,7 +2,7 @@
 
 import type { Expression, NetItem, TypeExpression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
-import type { TensorType } from "#ir/type.js";
+import type { DType, TensorType } from "#ir/type.js";
 import { dtypes, elements, isDType } from "#ir/type.js";
 import { evaluate } from "./expressions.js";
 import { isReserved } from "./literals.js";
@@ -22,7 +22,7 @@ export function inputType(
   written: TypeExpression,
 ): WrittenType | undefined {
   const [first] = written.shape;
-  const symbol = first && symbolOf(state, scope, first);
+  const symbol = first && symbolOf(scope, first);
   const open =
     symbol !== undefined &&
     !state.dims.has(symbol) &&
@@ -30,7 +30,7 @@ export function inputType(
   if (open && first) state.batch ??= { symbol, span: first.span };
   // All symbols are collected before any is looked up, so that one message names them all.
   for (const extent of written.shape.slice(open ? 1 : 0)) {
-    const name = symbolOf(state, scope, extent);
+    const name = symbolOf(scope, extent);
     if (
       name !== undefined &&
       !state.dims.has(name) &&
@@ -51,13 +51,8 @@ export function typeOfExpression(
   known: readonly number[] = [],
 ): TensorType | undefined {
   const before = state.failures;
-  const dtype = written.dtype.text;
-  if (!isDType(dtype)) {
-    fail(state, written.dtype.span, "unknown-type", `\`${dtype}\` is not an element type`, {
-      help: [`the element types are ${dtypes.join(", ")}`],
-    });
-    return undefined;
-  }
+  const dtype = elementTypeOf(state, written);
+  if (dtype === undefined) return undefined;
   const extents = written.shape.map((extent, axis) => known[axis] ?? extentOf(state, scope, extent));
   const shape = extents.filter((extent) => extent !== undefined);
   if (state.failures > before || shape.length < extents.length) return undefined;
@@ -68,7 +63,17 @@ export function typeOfExpression(
   return { dtype, shape };
 }
 
-function extentOf(state: Elaboration, scope: Scope, expression: Expression): number | undefined {
+/** The element type of a type expression; undefined after an error. */
+export function elementTypeOf(state: Elaboration, written: TypeExpression): DType | undefined {
+  const dtype = written.dtype.text;
+  if (isDType(dtype)) return dtype;
+  fail(state, written.dtype.span, "unknown-type", `\`${dtype}\` is not an element type`, {
+    help: [`the element types are ${dtypes.join(", ")}`],
+  });
+  return undefined;
+}
+
+export function extentOf(state: Elaboration, scope: Scope, expression: Expression): number | undefined {
   const value = evaluate(state, scope, scope.path, expression);
   if (value.kind === "none") return undefined;
   if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value >= 1) return value.value;
@@ -84,10 +89,10 @@ function extentOf(state: Elaboration, scope: Scope, expression: Expression): num
 }
 
 /** The symbol of an extent, if the extent is an unbound name. */
-function symbolOf(state: Elaboration, scope: Scope, extent: Expression): string | undefined {
+export function symbolOf(scope: Scope, extent: Expression): string | undefined {
   if (extent.kind !== "name" || isReserved({ text: extent.name, quoted: extent.quoted })) return undefined;
   // A tensor is not a dimension, so it may have the name of one.
-  const bound = scope.names.get(extent.name) ?? state.constants.get(extent.name);
+  const bound = scope.names.get(extent.name) ?? scope.file.constants.get(extent.name);
   return bound && bound.value.kind !== "tensor" ? undefined : extent.name;
 }
 
@@ -99,7 +104,7 @@ export function reportDimensions(state: Elaboration, net: NetItem): void {
     const known = [
       ...(state.batch ? [state.batch.symbol] : []),
       ...state.usedDims,
-      ...state.constants.keys(),
+      ...state.file.constants.keys(),
     ];
     fail(
       state,

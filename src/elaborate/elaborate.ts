@@ -1,7 +1,7 @@
 // Elaboration: makes a graph and its weights from the syntax tree of a net.
 
 import { given } from "#diagnostic/given.js";
-import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
+import type { Ast, NetItem } from "#grammar/ast.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, anObject, aNumber, aText, expectOptions, mapOf } from "#diagnostic/options.js";
@@ -14,8 +14,9 @@ import { createWeightStore } from "#weights/store.js";
 import { checkItems } from "./check-items.js";
 import { evaluate } from "./expressions.js";
 import { openWeights, reportMissing } from "./weight-file.js";
-import { evaluateConst, runStatements } from "./statements.js";
+import { evaluateFileConst, runStatements } from "./statements.js";
 import type { Elaboration } from "./elaboration.js";
+import type { FileScope } from "./expression-value.js";
 import { fail } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
@@ -62,12 +63,12 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
   const net = chooseNet(ast, options.net, diagnostics);
   if (!net) return { diagnostics };
   const state = initialState(ast, options, diagnostics);
-  for (const item of ast.items) if (item.kind === "const") evaluateConst(state, undefined, item);
+  for (const item of ast.items) if (item.kind === "const") evaluateFileConst(state, state.file, item, true);
   openWeights(state, net, options.weights, options.weightsPath);
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
 
   refuseTooLarge(state, net);
-  runStatements(state, { names: new Map(), path: "", blocks: [] }, net.body);
+  runStatements(state, { names: new Map(), file: state.file, path: "", blocks: [], isNet: true }, net.body);
   reportMissing(state);
   reportDimensions(state, net);
   if (state.outputs.size === 0 && !hasErrors(diagnostics)) {
@@ -85,12 +86,10 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
 }
 
 function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnostic[]): Elaboration {
-  const blocks = ast.items.filter((item): item is BlockItem => item.kind === "block");
   return {
     walk: { evaluate, run: runStatements },
     store: options.store ?? createWeightStore(),
-    blocks: new Map(blocks.map((block) => [block.name.text, block])),
-    constants: new Map(),
+    file: fileScopeOf(ast),
     dims: options.dims ?? new Map(),
     usedDims: new Set(),
     diagnostics,
@@ -117,6 +116,14 @@ function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnost
     steps: 0,
     full: false,
   };
+}
+
+/** The blocks of a file; its consts are added when they are evaluated. */
+function fileScopeOf(ast: Ast): FileScope {
+  const file: FileScope = { blocks: new Map(), constants: new Map() };
+  for (const item of ast.items)
+    if (item.kind === "block") file.blocks.set(item.name.text, { block: item, file });
+  return file;
 }
 
 function graphOf(state: Elaboration, net: NetItem): Graph {

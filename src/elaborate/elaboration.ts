@@ -12,22 +12,20 @@ import { printType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
 import type { WeightFile, WeightSource, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import type { ExpressionValue } from "./expression-value.js";
-import { none } from "./expression-value.js";
-
-/** A binding of a name in a scope, with its place. */
-export interface Binding {
-  readonly value: ExpressionValue;
-  readonly span: Span;
-}
+import type { Binding, ExpressionValue, FileScope } from "./expression-value.js";
+import { calleeName, none } from "./expression-value.js";
 
 /** The scope in which statements run: the visible names, and the prefix of the paths of new parameters. */
 export interface Scope {
   readonly names: Map<string, Binding>;
+  /** The blocks and consts that are visible too. */
+  readonly file: FileScope;
   /** The prefix of paths; ends in a dot, or is empty. */
   readonly path: string;
-  /** The enclosing calls of blocks; empty in the net itself. Only the net sees symbolic dimensions. */
-  readonly blocks: readonly string[];
+  /** The blocks of the enclosing calls. */
+  readonly blocks: readonly BlockItem[];
+  /** Whether this is the net itself, which alone sees symbolic dimensions. */
+  readonly isNet: boolean;
 }
 
 /** Most nodes of a net, so that nested repeats cannot fill the memory. */
@@ -62,9 +60,8 @@ interface Walk {
 export interface Elaboration {
   readonly walk: Walk;
   readonly store: WeightStore;
-  readonly blocks: ReadonlyMap<string, BlockItem>;
-  /** The consts of the file. */
-  readonly constants: Map<string, Binding>;
+  /** The blocks and consts of the net's file. */
+  readonly file: FileScope;
   readonly dims: ReadonlyMap<string, number>;
   readonly usedDims: Set<string>;
   readonly diagnostics: Diagnostic[];
@@ -234,11 +231,18 @@ export function describe(state: Elaboration, value: ExpressionValue): string {
     case "number":
       return `the number ${value.value}`;
     case "list":
-      return value.size ? `the size ${value.value.join("x")}` : `the list [${value.value.join(", ")}]`;
+      if (value.size) return `the size ${value.value.join("x")}`;
+      return `the list [${value.open ? [state.batch?.symbol, ...value.value.slice(1)].join(", ") : value.value.join(", ")}]`;
     case "string":
       return `the string ${JSON.stringify(value.value)}`;
     case "name":
       return `\`${value.value}\``;
+    case "callable":
+      return `the ${value.callee.kind} \`${calleeName(value.callee)}\``;
+    case "batch":
+      return `the size of the open batch \`${state.batch?.symbol ?? ""}\``;
+    case "results":
+      return `${value.values.length} results`;
     case "none":
       return "nothing";
     default:

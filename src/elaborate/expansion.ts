@@ -1,9 +1,19 @@
 // Counts the steps that a net takes at least, without running it: blocks that call blocks multiply quickly.
 
-import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
+import type {
+  BinaryExpression,
+  CallExpression,
+  Expression,
+  IfStatement,
+  NetItem,
+  PipeExpression,
+  Statement,
+} from "#grammar/ast.js";
+import { least } from "#diagnostic/extremes.js";
 import { leftOperations } from "#grammar/left-operations.js";
 import { numberText } from "#ir/units.js";
 import { depthLimit } from "./call/blocks.js";
+import { mayReturn } from "./returns.js";
 import type { Elaboration } from "./elaboration.js";
 import { repeatLimit, stepLimit, tooManySteps } from "./elaboration.js";
 
@@ -34,7 +44,24 @@ export function refuseTooLarge(state: Elaboration, net: NetItem): void {
 }
 
 function stepsOfStatements(counting: Counting, statements: readonly Statement[]): number {
-  return statements.reduce((sum, statement) => sum + stepsOfStatement(counting, statement), 0);
+  let steps = 0;
+  for (const statement of statements) {
+    steps += stepsOfStatement(counting, statement);
+    // What follows may not run.
+    if (mayReturn(statement)) break;
+  }
+  return steps;
+}
+
+/** The least steps of all ways through an `if`. */
+function stepsOfIf(counting: Counting, { branches, otherwise }: IfStatement): number {
+  let conditions = 0;
+  const ways = branches.map(({ condition, body }) => {
+    conditions += stepsOf(counting, condition);
+    return conditions + stepsOfStatements(counting, body.statements);
+  });
+  const last = otherwise ? stepsOfStatements(counting, otherwise.statements) : 0;
+  return least([...ways, conditions + last]);
 }
 
 function stepsOfStatement(counting: Counting, statement: Statement): number {
@@ -45,8 +72,14 @@ function stepsOfStatement(counting: Counting, statement: Statement): number {
     case "const":
       return 1;
     case "bind":
-    case "return":
+    case "unpack":
       return 1 + stepsOf(counting, statement.value);
+    case "return":
+      return statement.values.reduce((sum, value) => sum + stepsOf(counting, value), 1);
+    case "assert":
+      return 1 + stepsOf(counting, statement.condition);
+    case "if":
+      return 1 + stepsOfIf(counting, statement);
     case "repeat":
       return 1 + timesOf(statement.count) * (1 + stepsOfStatements(counting, statement.body));
     case "kernel":
@@ -64,15 +97,22 @@ function stepsOf(counting: Counting, expression: Expression): number {
   let steps = 1 + (operations.length > 0 ? 1 : 0);
   if (head.kind === "call") steps += stepsOfCall(counting, head);
   else if (head.kind === "unary") steps += stepsOf(counting, head.operand);
+  else if (head.kind === "index") steps += stepsOf(counting, head.list) + stepsOf(counting, head.index);
+  else if (head.kind === "conditional")
+    steps +=
+      stepsOf(counting, head.condition) +
+      Math.min(stepsOf(counting, head.then), stepsOf(counting, head.otherwise));
   // A nested list is a tensor, which takes one step per row.
   else if (head.kind === "list") steps += head.items.length;
-  for (const operation of operations)
-    steps +=
-      1 +
-      (operation.kind === "pipe"
-        ? stepsOfCall(counting, operation.call)
-        : stepsOf(counting, operation.right));
+  for (const operation of operations) steps += 1 + stepsOfOperation(counting, operation);
   return steps;
+}
+
+function stepsOfOperation(counting: Counting, operation: BinaryExpression | PipeExpression): number {
+  if (operation.kind === "pipe") return stepsOfCall(counting, operation.call);
+  // The right side of `and` and `or` may not be evaluated.
+  const isLogical = operation.operator === "and" || operation.operator === "or";
+  return isLogical ? 0 : stepsOf(counting, operation.right);
 }
 
 function stepsOfCall(counting: Counting, call: CallExpression): number {
@@ -85,7 +125,7 @@ function stepsOfCall(counting: Counting, call: CallExpression): number {
 function stepsOfBlock(counting: Counting, name: string): number {
   const known = counting.blocks.get(name);
   if (known !== undefined) return known;
-  const block = counting.state.blocks.get(name);
+  const block = counting.state.file.blocks.get(name)?.block;
   // Too deep nesting and recursion are reported elsewhere.
   if (!block || counting.depth >= depthLimit) return 0;
   counting.blocks.set(name, 0);

@@ -1,15 +1,15 @@
 // Evaluates expressions: names, literals, calls, pipes and operators.
 
 import { leftOperations } from "#grammar/left-operations.js";
-import type { Argument, BinaryExpression, CallExpression, Expression, ListExpression } from "#grammar/ast.js";
+import type { BinaryExpression, ConditionalExpression, Expression, ListExpression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
-import { isOp, literalNames, literalTexts, ops } from "#ops/index.js";
-import { generators } from "#weights/generate.js";
-import { callBlock } from "./call/blocks.js";
+import { numberText } from "#ir/units.js";
 import { callOp } from "./call/call-op.js";
-import { literalOf, namedNumbers } from "./literals.js";
+import { call, single } from "./calls.js";
+import { itemOf } from "./functions.js";
+import { literalOf } from "./literals.js";
+import { lookUp } from "./names.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { addConstant, describe, fail, step, takePath } from "./elaboration.js";
 import type { Given, ExpressionValue } from "./expression-value.js";
@@ -36,6 +36,13 @@ export function evaluate(
       return evaluateList(state, scope, path, expression);
     case "call":
       return call(state, scope, path, expression);
+    case "index": {
+      const { list, index } = expression;
+      const item = { value: evaluate(state, scope, path, list), span: list.span };
+      return itemOf(state, item, { value: evaluate(state, scope, path, index), span: index.span });
+    }
+    case "conditional":
+      return evaluateConditional(state, scope, path, expression);
     case "pipe":
     case "binary":
       return evaluateChain(state, scope, path, expression);
@@ -55,6 +62,7 @@ function evaluateChain(
 ): ExpressionValue {
   const { head: start, operations } = leftOperations(expression);
   let value = evaluate(state, scope, path, start);
+  if (operations.length > 0) value = single(state, value, start.span);
   let span = start.span;
   for (const operation of operations) {
     if (!step(state, operation.span)) return none;
@@ -82,18 +90,25 @@ function infix(
   expression: BinaryExpression,
   left: Given,
 ): ExpressionValue {
-  const right: Given = { value: evaluate(state, scope, path, expression.right), span: expression.right.span };
   const { operator } = expression;
+  const logical = operator === "and" || operator === "or";
+  // The right side is evaluated only if it matters: `rank(x) == 4 and shape(x)[3] == 8`.
+  if (logical && truthOf(left.value) === (operator === "or")) return left.value;
+  const right: Given = {
+    value: single(state, evaluate(state, scope, path, expression.right), expression.right.span),
+    span: expression.right.span,
+  };
   if (left.value.kind === "none" || right.value.kind === "none") return none;
   const known = combine(operator, left.value, right.value);
-  if (known) return known;
+  if (known) return bounded(state, known, expression.span);
   const op = infixOps[operator];
   const operands = [left, right];
+  const open = operands.find(({ value }) => value.kind === "batch");
+  if (open) return openBatch(state, open.span);
   const isTensor = operands.some(({ value }) => value.kind === "tensor");
   if (isTensor && op) return callOp(state, path, op, operands, expression.span);
   if (isTensor)
     return fail(state, expression.span, "wrong-operand", `\`${operator}\` is for numbers, not for tensors`);
-  const logical = operator === "and" || operator === "or";
   const odd = operands.find(({ value }) =>
     logical ? truthOf(value) === undefined : value.kind !== "number",
   );
@@ -103,6 +118,60 @@ function infix(
     "wrong-operand",
     `\`${operator}\` takes ${logical ? "true and false" : op ? "numbers and tensors" : "numbers"}, not ${describe(state, odd?.value ?? left.value)}`,
   );
+}
+
+/** The longest string that `+` may make: a `repeat` could double it until it fills the memory. */
+const longestString = 10_000;
+
+function bounded(state: Elaboration, value: ExpressionValue, span: Span): ExpressionValue {
+  if (value.kind !== "string" || value.value.length <= longestString) return value;
+  return fail(state, span, "too-large", `the string has more than ${numberText(longestString)} characters`);
+}
+
+/** The error about the size of the open batch in a computation. */
+function openBatch(state: Elaboration, span: Span): ExpressionValue {
+  const symbol = state.batch?.symbol ?? "";
+  return fail(
+    state,
+    span,
+    "open-batch",
+    `\`${symbol}\` is the open batch, whose size is not known in the net`,
+    {
+      ...(state.batch && { others: [{ span: state.batch.span, message: "left open here" }] }),
+      help: [`only a list may have it, as in \`[shape(x)[0], -1]\`; or bind it with --dim ${symbol}=1`],
+    },
+  );
+}
+
+/** The value of the chosen side; the other one is not evaluated. */
+function evaluateConditional(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  expression: ConditionalExpression,
+): ExpressionValue {
+  const chosen = conditionOf(state, scope, path, expression.condition);
+  if (chosen === undefined) return none;
+  return evaluate(state, scope, path, chosen ? expression.then : expression.otherwise);
+}
+
+/** Whether a condition holds; undefined after an error. */
+export function conditionOf(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  condition: Expression,
+): boolean | undefined {
+  const value = evaluate(state, scope, path, condition);
+  const known = truthOf(value);
+  if (known !== undefined || value.kind === "none") return known;
+  const help =
+    value.kind === "tensor"
+      ? ["it must be known at compile time; `select(c, a, b)` chooses by values of a tensor"]
+      : ["write a comparison, as in `stride == 1`"];
+  const what = `a condition is true or false, not ${describe(state, value)}`;
+  fail(state, condition.span, "wrong-condition", what, { help });
+  return undefined;
 }
 
 function evaluateUnary(
@@ -121,6 +190,7 @@ function evaluateUnary(
   }
   if (value.kind === "number") return { kind: "number", value: -value.value };
   if (value.kind === "tensor") return callOp(state, path, "neg", [{ value, span }], expression.span);
+  if (value.kind === "batch") return openBatch(state, span);
   return fail(state, span, "wrong-operand", `\`-\` takes numbers and tensors, not ${describe(state, value)}`);
 }
 
@@ -143,114 +213,19 @@ function evaluateList(state: Elaboration, scope: Scope, path: string, list: List
   }
   const values: number[] = [];
   let failed = false;
-  for (const item of list.items) {
+  let open = false;
+  for (const [index, item] of list.items.entries()) {
     const value = evaluate(state, scope, path, item);
-    if (value.kind === "number") values.push(value.value);
-    else failed = true;
-    if (value.kind !== "number" && value.kind !== "none")
-      fail(state, item.span, "not-a-number", `a list contains numbers, not ${describe(state, value)}`);
-  }
-  return failed ? none : { kind: "list", value: values, size: false };
-}
-
-/** The value of a name in a scope; `quoted` names are never literals. */
-export function lookUp(
-  state: Elaboration,
-  scope: Scope,
-  name: string,
-  quoted: boolean,
-  span: Span,
-): ExpressionValue {
-  if (!quoted && literalNames.has(name)) return { kind: "name", value: name };
-  const number = quoted ? undefined : namedNumbers.get(name);
-  if (number !== undefined) return { kind: "number", value: number };
-  const found = scope.names.get(name) ?? state.constants.get(name);
-  if (found) return found.value;
-  if (scope.blocks.length === 0) {
-    const extent = state.dims.get(name);
-    if (extent !== undefined) {
-      state.usedDims.add(name);
-      return { kind: "number", value: extent };
-    }
-    if (state.unbound.has(name)) return none;
-    if (state.batch?.symbol === name) {
-      return fail(
-        state,
-        span,
-        "open-batch",
-        `\`${name}\` is the open batch, whose size is not known in the net`,
-        {
-          others: [{ span: state.batch.span, message: "left open here" }],
-          help: [`write 1, since the net is compiled for one sample, or bind it with --dim ${name}=1`],
-        },
-      );
+    if (value.kind === "batch" && index === 0) {
+      values.push(1);
+      open = true;
+    } else if (value.kind === "number") values.push(value.value);
+    else {
+      failed = true;
+      if (value.kind === "batch") openBatch(state, item.span);
+      else if (value.kind !== "none")
+        fail(state, item.span, "not-a-number", `a list contains numbers, not ${describe(state, value)}`);
     }
   }
-  const bound = didYouMean(name, [...scope.names.keys(), ...state.constants.keys()]);
-  const near = literalTexts.has(name)
-    ? [`as the value of an attribute it is in quotes: ${JSON.stringify(name)}`]
-    : bound.length > 0
-      ? bound
-      : didYouMean(name, literalNames);
-  const isCallable = isOp(name) || state.blocks.has(name);
-  const inBlock = scope.blocks.length > 0 && near.length === 0 && !isCallable;
-  return fail(state, span, "unknown-name", `there is no \`${name}\` here`, {
-    label: isCallable ? "call this with arguments" : "not bound",
-    help: inBlock ? ["a block sees its parameters and the file's consts, but no names of the net"] : near,
-  });
-}
-
-/** A call; `piped` is the value on the left of `|>`. */
-function call(
-  state: Elaboration,
-  scope: Scope,
-  path: string,
-  expression: CallExpression,
-  piped?: Given,
-): ExpressionValue {
-  const { callee, span } = expression;
-  const given = [
-    ...(piped ? [piped] : []),
-    ...expression.arguments.flatMap((argument) => evaluateArgument(state, scope, path, argument)),
-  ];
-  const name = callee.text;
-  const block = state.blocks.get(name);
-  if (block) return callBlock(state, scope, path, block, given, span);
-  if (isOp(name) && name !== "input" && name !== "constant") return callOp(state, path, name, given, span);
-  return unknownCallee(state, scope, callee.text, callee.span);
-}
-
-function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Span): ExpressionValue {
-  if (name === "weight" || generators.includes(name)) {
-    return fail(
-      state,
-      span,
-      "misplaced-weight",
-      `\`${name}(…)\` is the value of a \`param\`, not an expression`,
-      {
-        help: [`write \`param w: f32[…] = ${name}(…)\` and use \`w\``],
-      },
-    );
-  }
-  const near = didYouMean(name, [...Object.keys(ops), ...state.blocks.keys()]);
-  const isBound = scope.names.has(name) || state.constants.has(name);
-  return fail(state, span, "unknown-op", `there is no op or block \`${name}\``, {
-    label: isBound ? "this is a value and cannot be called" : "not known",
-    help: near.length > 0 ? near : ["`cleave ops` lists the ops"],
-  });
-}
-
-function evaluateArgument(state: Elaboration, scope: Scope, path: string, argument: Argument): Given[] {
-  if (argument.kind === "rest") {
-    fail(
-      state,
-      argument.span,
-      "rest-outside-rule",
-      "`..name` means the rest of the attributes in a rule; nets do not have it",
-    );
-    return [{ value: none, span: argument.span }];
-  }
-  const value = evaluate(state, scope, path, argument.value);
-  const { span } = argument;
-  return [argument.kind === "named" ? { name: argument.name.text, value, span } : { value, span }];
+  return failed ? none : { kind: "list", value: values, size: false, ...(open && { open: true as const }) };
 }

@@ -13,8 +13,9 @@ import { generators, seedOf } from "#weights/generate.js";
 import { sortArguments } from "./call/arguments.js";
 import { typeOfExpression } from "./dimensions.js";
 import { leftOperations } from "#grammar/left-operations.js";
-import { evaluate, infixOps, lookUp } from "./expressions.js";
+import { evaluate, infixOps } from "./expressions.js";
 import { literalOf } from "./literals.js";
+import { lookUp } from "./names.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { addConstantOf, fail, takePath } from "./elaboration.js";
 import type { Given, ExpressionValue } from "./expression-value.js";
@@ -30,7 +31,7 @@ export function runParam(state: Elaboration, scope: Scope, statement: ParamState
   if (value === undefined)
     return pathParameter(state, path, { type, init: "he_normal", fanIn: fanInOf(type) }, span);
   if (value.kind === "call" && value.callee.text === "weight") {
-    const key = stringArgument(state, value, "the key of a tensor in the weight file");
+    const key = stringArgument(state, scope, value, "the key of a tensor in the weight file");
     return key === undefined ? none : fromFile(state, path, key, type, value.span, statement.type.span);
   }
   const weight = toWeight(state, path, formula(state, scope, path, value, type), value.span, type.dtype);
@@ -157,12 +158,12 @@ function callFormula(
 ): Formula {
   const name = call.callee.text;
   if (name === "weight") {
-    const key = stringArgument(state, call, "the key of a tensor in the weight file");
+    const key = stringArgument(state, scope, call, "the key of a tensor in the weight file");
     const id = key === undefined ? undefined : fileEntry(state, key, undefined, call.span);
     return id === undefined ? none : { kind: "weight", id };
   }
   if (name === "stored") {
-    const id = stringArgument(state, call, "the id of a weight of this compilation");
+    const id = stringArgument(state, scope, call, "the id of a weight of this compilation");
     if (id === undefined || state.store.entries.has(id))
       return id === undefined ? none : { kind: "weight", id };
     return fail(state, call.span, "missing-weight", `this compilation has no weight ${JSON.stringify(id)}`, {
@@ -356,10 +357,18 @@ function generated(
 }
 
 /** The string argument of a call; undefined after an error. */
-function stringArgument(state: Elaboration, call: CallExpression, what: string): string | undefined {
+function stringArgument(
+  state: Elaboration,
+  scope: Scope,
+  call: CallExpression,
+  what: string,
+): string | undefined {
   const [argument] = call.arguments;
-  if (call.arguments.length === 1 && argument?.kind === "positional" && argument.value.kind === "string")
-    return argument.value.value;
+  if (call.arguments.length === 1 && argument?.kind === "positional") {
+    const value = evaluate(state, scope, scope.path, argument.value);
+    if (value.kind === "string") return value.value;
+    if (value.kind === "none") return undefined;
+  }
   fail(state, call.span, "wrong-argument", `\`${call.callee.text}\` takes one string, ${what}`, {
     help: [`such as ${call.callee.text}("features.0.weight")`],
   });

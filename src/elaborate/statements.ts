@@ -3,45 +3,106 @@
 import type {
   ConstItem,
   Expression,
+  IfStatement,
   InputStatement,
   Name,
   OutputStatement,
   RepeatStatement,
+  ReturnStatement,
   Statement,
+  UnpackStatement,
 } from "#grammar/ast.js";
+import type { NodeId } from "#ir/graph.js";
 import { numberText } from "#ir/units.js";
 import { makeNode } from "#ops/index.js";
 import { reserved } from "./check-items.js";
 import { inputType } from "./dimensions.js";
-import { evaluate, lookUp } from "./expressions.js";
+import { single } from "./calls.js";
+import { checkType, runAssert } from "./claims.js";
+import { conditionOf, evaluate } from "./expressions.js";
 import { isReserved } from "./literals.js";
+import { lookUp } from "./names.js";
 import { readPlan } from "./kernel-plan.js";
 import { readLabels, readPreprocess } from "./pictures.js";
 import { runParam } from "./param.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { addNode, describe, fail, repeatLimit, step, takePath } from "./elaboration.js";
-import type { ExpressionValue } from "./expression-value.js";
+import type { ExpressionValue, FileScope } from "./expression-value.js";
 import { none } from "./expression-value.js";
+import { bodiesOf } from "./returns.js";
 
-/** Runs statements in a scope; returns the value of `return`, if one is reached. */
+/** Runs statements in a scope up to a `return`; returns its value, if one is reached. */
 export function runStatements(
   state: Elaboration,
   scope: Scope,
   statements: readonly Statement[],
 ): ExpressionValue | undefined {
-  let result: ExpressionValue | undefined;
   for (const statement of statements) {
     if (!step(state, statement.span)) return none;
-    if (statement.kind === "return") result = evaluate(state, scope, scope.path, statement.value);
-    else runStatement(state, scope, statement);
+    if (statement.kind === "return") return returned(state, scope, statement);
+    if (statement.kind === "if") {
+      const result = runIf(state, scope, statement);
+      if (result) return result;
+    } else runStatement(state, scope, statement);
   }
-  return result;
+  return undefined;
+}
+
+function returned(state: Elaboration, scope: Scope, { values }: ReturnStatement): ExpressionValue {
+  const results = values.map((value) => {
+    const result = evaluate(state, scope, scope.path, value);
+    return values.length === 1 ? result : single(state, result, value.span);
+  });
+  const [first = none] = results;
+  return results.length === 1 ? first : { kind: "results", values: results };
+}
+
+/** Runs the first body whose condition is true; returns the value of a `return` in it. */
+function runIf(state: Elaboration, scope: Scope, statement: IfStatement): ExpressionValue | undefined {
+  for (const { condition, body } of statement.branches) {
+    const holds = conditionOf(state, scope, scope.path, condition);
+    if (holds === undefined) {
+      // The names that the bodies would bind are not reported as unknown later.
+      for (const unknown of bodiesOf(statement).flatMap(boundNames)) bind(state, scope, unknown, none);
+      return undefined;
+    }
+    if (holds) return runStatements(state, scope, body.statements);
+  }
+  return statement.otherwise && runStatements(state, scope, statement.otherwise.statements);
+}
+
+/** The names that statements bind in their scope. */
+function boundNames(statements: readonly Statement[]): readonly Name[] {
+  return statements.flatMap((statement) => {
+    switch (statement.kind) {
+      case "bind":
+      case "param":
+      case "const":
+      case "input":
+        return [statement.name];
+      case "unpack":
+        return statement.targets.map(({ name }) => name);
+      case "output":
+        return statement.outputs.flatMap(({ name, value }) => (value ? [name] : []));
+      case "if":
+        return bodiesOf(statement).flatMap(boundNames);
+      case "repeat":
+      case "kernel":
+        return boundNames(statement.body);
+      case "weights":
+      case "assert":
+      case "return":
+        return [];
+      default:
+        return statement satisfies never;
+    }
+  });
 }
 
 function runStatement(
   state: Elaboration,
   scope: Scope,
-  statement: Exclude<Statement, { kind: "return" }>,
+  statement: Exclude<Statement, { kind: "return" | "if" }>,
 ): void {
   switch (statement.kind) {
     case "weights":
@@ -51,9 +112,16 @@ function runStatement(
     case "param":
       return bind(state, scope, statement.name, runParam(state, scope, statement));
     case "const":
-      return evaluateConst(state, scope, statement);
-    case "bind":
-      return bind(state, scope, statement.name, bound(state, scope, statement.name.text, statement.value));
+      return bind(state, scope, statement.name, constValue(state, scope, statement, scope.isNet));
+    case "bind": {
+      const value = bound(state, scope, statement.name.text, statement.value);
+      if (statement.type) checkType(state, scope, statement.name.text, statement.type, value);
+      return bind(state, scope, statement.name, value);
+    }
+    case "unpack":
+      return runUnpack(state, scope, statement);
+    case "assert":
+      return runAssert(state, scope, statement);
     case "repeat":
       return runRepeat(state, scope, statement);
     case "kernel":
@@ -65,39 +133,80 @@ function runStatement(
   }
 }
 
-/** Evaluates a const into a scope, or without one into the consts of the file; `--dim` overrides consts outside blocks. */
-export function evaluateConst(state: Elaboration, scope: Scope | undefined, item: ConstItem): void {
-  const { name } = item;
-  const overridden = scope === undefined || scope.blocks.length === 0 ? state.dims.get(name.text) : undefined;
-  if (overridden !== undefined) state.usedDims.add(name.text);
-  const inner: Scope = scope ?? { names: new Map(), path: "", blocks: ["the file"] };
-  let value: ExpressionValue =
-    overridden === undefined
-      ? evaluate(state, inner, inner.path, item.value)
-      : { kind: "number", value: overridden };
-  if (value.kind === "tensor") {
-    value = fail(
-      state,
-      item.value.span,
-      "not-constant",
-      "a `const` is a number, a size or a list, not a tensor",
-      scope ? { help: ["omit `const` to bind a tensor"] } : {},
-    );
+/** Evaluates a const of a file, which `--dim` overrides if `isModel`. */
+export function evaluateFileConst(
+  state: Elaboration,
+  file: FileScope,
+  item: ConstItem,
+  isModel: boolean,
+): void {
+  const scope: Scope = { names: new Map(), file, path: "", blocks: [], isNet: false };
+  const value = constValue(state, scope, item, isModel);
+  if (isReserved(item.name)) reportReserved(state, item.name);
+  file.constants.set(item.name.text, { value, span: item.name.span });
+}
+
+/** The value of a const; with `mayOverride`, that of `--dim`. */
+function constValue(
+  state: Elaboration,
+  scope: Scope,
+  { name, value }: ConstItem,
+  mayOverride: boolean,
+): ExpressionValue {
+  const overridden = mayOverride ? state.dims.get(name.text) : undefined;
+  if (overridden !== undefined) {
+    state.usedDims.add(name.text);
+    return { kind: "number", value: overridden };
   }
-  if (scope) return bind(state, scope, name, value);
-  if (isReserved(name)) reportReserved(state, name);
-  state.constants.set(name.text, { value, span: name.span });
+  const known = single(state, evaluate(state, scope, scope.path, value), value.span);
+  if (known.kind !== "tensor") return known;
+  return fail(
+    state,
+    value.span,
+    "not-constant",
+    "a `const` is known at compile time, as a number, a list or a string is; this is a tensor",
+    scope.isNet || scope.blocks.length > 0 ? { help: ["omit `const` to bind a tensor"] } : {},
+  );
 }
 
 /** Evaluates the right side of a binding. The path of the binding is the name of the result, and the prefix of the names of other new nodes. */
 function bound(state: Elaboration, scope: Scope, name: string, value: Expression): ExpressionValue {
   const path = takePath(state, `${scope.path}${name}`);
   const first = state.nodes.size;
-  const result = evaluate(state, scope, `${path}.`, value);
-  // A node that this binding made gets its name; an existing node keeps its own.
+  const result = single(state, evaluate(state, scope, `${path}.`, value), value.span);
+  rename(state, result, first, path);
+  return result;
+}
+
+/** Gives a node its path, if the binding made it (from the id `first` on); an existing node keeps its own. */
+function rename(state: Elaboration, result: ExpressionValue, first: NodeId, path: string): void {
   const node = result.kind === "tensor" && result.node >= first ? state.nodes.get(result.node) : undefined;
   if (node) state.nodes.set(node.id, makeNode({ ...node, name: path }));
-  return result;
+}
+
+/** `a, b = f(x)`. Parameters in `f` have the path of the first name. */
+function runUnpack(state: Elaboration, scope: Scope, { targets, value, span }: UnpackStatement): void {
+  const paths = targets.map(({ name }) => takePath(state, `${scope.path}${name.text}`));
+  const first = state.nodes.size;
+  const results = evaluate(state, scope, `${paths[0] ?? ""}.`, value);
+  const values = results.kind === "results" ? results.values : [];
+  if (values.length !== targets.length && results.kind !== "none") {
+    const given = results.kind === "results" ? `${values.length} results` : "one result";
+    fail(state, span, "wrong-results", `${targets.length} names are bound, but the value has ${given}`, {
+      help: ["a block with several results ends in `return a, b`"],
+    });
+  }
+  const renamed = new Set<NodeId>();
+  for (const [at, { name, type }] of targets.entries()) {
+    const result = values.length === targets.length ? (values[at] ?? none) : none;
+    // A block may return a value twice.
+    if (result.kind === "tensor" && !renamed.has(result.node)) {
+      rename(state, result, first, paths[at] ?? name.text);
+      renamed.add(result.node);
+    }
+    if (type) checkType(state, scope, name.text, type, result);
+    bind(state, scope, name, result);
+  }
 }
 
 function bind(state: Elaboration, scope: Scope, name: Name, value: ExpressionValue): void {

@@ -65,6 +65,12 @@ const { expression, call } = fc.letrec<{
       .record({ operator, left: tie("expression"), right: tie("expression") })
       .map((parts): Expression => ({ kind: "binary", ...parts, span })),
     fc
+      .record({ list: tie("expression"), index: tie("expression") })
+      .map((parts): Expression => ({ kind: "index", ...parts, span })),
+    fc
+      .record({ condition: tie("expression"), then: tie("expression"), otherwise: tie("expression") })
+      .map((parts): Expression => ({ kind: "conditional", ...parts, span })),
+    fc
       .record({ operator: fc.constantFrom("-" as const, "not" as const), operand: tie("expression") })
       .map((parts): Expression => ({ kind: "unary", ...parts, span })),
   ),
@@ -90,10 +96,35 @@ const constant = fc
   .record({ name, value: expression })
   .map((parts) => ({ kind: "const", ...parts, span }) as const);
 
+const target = fc.record({ name, type }, { requiredKeys: ["name"] });
+
 const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) => ({
   statement: fc.oneof(
     { maxDepth: 3, depthSize: "small" },
-    fc.record({ name, value: expression }).map((parts): Statement => ({ kind: "bind", ...parts, span })),
+    fc
+      .record({ name, type, value: expression }, { requiredKeys: ["name", "value"] })
+      .map((parts): Statement => ({ kind: "bind", ...parts, span })),
+    fc
+      .record({ targets: fc.array(target, { minLength: 2, maxLength: 3 }), value: expression })
+      .map((parts): Statement => ({ kind: "unpack", ...parts, span })),
+    fc
+      .record(
+        {
+          branches: fc.array(
+            fc.record({
+              condition: expression,
+              body: tie("body").map((statements) => ({ statements, span })),
+            }),
+            { minLength: 1, maxLength: 3 },
+          ),
+          otherwise: tie("body").map((statements) => ({ statements, span })),
+        },
+        { requiredKeys: ["branches"] },
+      )
+      .map((parts): Statement => ({ kind: "if", ...parts, span })),
+    fc
+      .record({ condition: expression, message: expression }, { requiredKeys: ["condition"] })
+      .map((parts): Statement => ({ kind: "assert", ...parts, span })),
     string.map((path): Statement => ({ kind: "weights", path, span })),
     fc.record({ name, type }).map((parts): Statement => ({ kind: "input", ...parts, span })),
     fc
@@ -115,7 +146,9 @@ const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) =>
         maxLength: 8,
       })
       .map((outputs): Statement => ({ kind: "output", outputs, span })),
-    expression.map((value): Statement => ({ kind: "return", value, span })),
+    fc
+      .array(expression, { minLength: 1, maxLength: 3 })
+      .map((values): Statement => ({ kind: "return", values, span })),
   ),
   body: fc.array(tie("statement"), { maxLength: 5 }),
 }));

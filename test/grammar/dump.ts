@@ -1,6 +1,6 @@
 // Prints a tree with all parentheses and without spans, independently of the printer, for tests of reading.
 
-import type { Argument, Expression, Item, Statement, TypeExpression } from "#grammar/ast.js";
+import type { Argument, Expression, Item, Name, Statement, TypeExpression } from "#grammar/ast.js";
 
 /** One line for each statement; expressions in prefix form, as `(+ a (* b c))`. */
 export function dump(items: readonly Item[]): string {
@@ -51,7 +51,15 @@ function dumpStatement(s: Statement): string {
     case "const":
       return dumpItem(s);
     case "bind":
-      return `${s.name.text} = ${expression(s.value)}`;
+      return `${target(s)} = ${expression(s.value)}`;
+    case "unpack":
+      return `${s.targets.map(target).join(" , ")} = ${expression(s.value)}`;
+    case "if": {
+      const branches = s.branches.map((one) => `if ${expression(one.condition)}${body(one.body.statements)}`);
+      return [...branches, ...(s.otherwise ? [`else${body(s.otherwise.statements)}`] : [])].join("\n");
+    }
+    case "assert":
+      return `assert ${expression(s.condition)}${s.message ? ` ${expression(s.message)}` : ""}`;
     case "repeat":
       return `repeat ${expression(s.count)}${s.index ? ` as ${s.index.text}` : ""}${body(s.body)}`;
     case "kernel":
@@ -59,8 +67,12 @@ function dumpStatement(s: Statement): string {
     case "output":
       return `output ${s.outputs.map(({ name, value }) => name.text + (value ? `=${expression(value)}` : "")).join(" ")}`;
     case "return":
-      return `return ${expression(s.value)}`;
+      return `return ${s.values.map(expression).join(" , ")}`;
   }
+}
+
+function target({ name, type: written }: { readonly name: Name; readonly type?: TypeExpression }): string {
+  return written ? `${name.text}: ${type(written)}` : name.text;
 }
 
 function type({ dtype, shape }: TypeExpression): string {
@@ -102,6 +114,10 @@ function simple(e: Expression): string {
       const binder = e.binder ? `${e.binder.text}:` : "";
       return `${binder}${e.callee.text}(${e.arguments.map(argument).join(" ")})`;
     }
+    case "index":
+      return `(at ${expression(e.list)} ${expression(e.index)})`;
+    case "conditional":
+      return `(if ${expression(e.condition)} ${expression(e.then)} ${expression(e.otherwise)})`;
     case "unary":
       return `(${e.operator} ${expression(e.operand)})`;
     case "binary":

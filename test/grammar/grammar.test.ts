@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
+import type { BlockItem, Item, NetItem } from "#grammar/ast.js";
 import { parse } from "#grammar/reading/parse.js";
 import { print } from "#grammar/printing/print.js";
 import { cases } from "../cases.js";
@@ -37,6 +38,49 @@ test("a text with errors has no value, but a tree of its correct parts", () => {
   const { value, partial } = parse("net a {\n  x = = 3\n  y = 4\n}\n", file);
   expect(value).toBeUndefined();
   expect(dump(partial.items)).toBe("net a\n  y = 4");
+});
+
+test("doc comments belong to what follows them, or to what they follow", () => {
+  const text = `## Not the const's, since a line is between.
+
+## Channels
+##   of the stem.
+const width = 16  ## in all
+# A comment.
+## A block.
+block f(
+  ## what is scaled
+  x,
+  y=1,  ## behind the comma
+  z, w  ## of the last one only
+) { return x }
+### No doc comment, with three.
+net n {
+  ## The image.
+  input a: f32[1, 8]
+  param b: f32[8]  ##
+  ##Without a blank.
+  const k = 2
+  output a
+}
+`;
+  const { partial, diagnostics } = parse(text, file);
+  expect(diagnostics).toEqual([]);
+  const [width, f, n] = partial.items as [Item, BlockItem, NetItem];
+  expect(width).toMatchObject({ doc: "Channels\n  of the stem.\nin all" });
+  expect(f.doc).toBe("A block.");
+  expect(f.parameters.map(({ doc }) => doc)).toEqual([
+    "what is scaled",
+    "behind the comma",
+    undefined,
+    "of the last one only",
+  ]);
+  expect(n.doc).toBeUndefined();
+  const docs = n.body.map((statement) => ("doc" in statement ? statement.doc : undefined));
+  expect(docs).toEqual(["The image.", "", "Without a blank.", undefined]);
+  const printed = print(partial);
+  expect(print(parse(printed, file).partial)).toBe(printed);
+  expect(printed).toContain("## Channels\n##   of the stem.\nconst width = 16  ## in all");
 });
 
 test("line ends of Windows are line ends, also behind comments", () => {

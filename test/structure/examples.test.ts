@@ -7,7 +7,7 @@ import { checkRules } from "#compile/check-rules.js";
 import { targetOf } from "#compile/targets.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
-import { printType } from "#ir/type.js";
+import { elements, printType } from "#ir/type.js";
 import { opOf, ops } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
@@ -67,9 +67,17 @@ function errorsOf(form: string, name: OpName, seed: number): string[] {
 }
 
 describe("docs/language.md: every example is right", () => {
-  const pieces = writeSafetensors([
-    { name: "features.0.weight", shape: [4, 3, 3, 3], values: () => new Float32Array(4 * 3 * 3 * 3) },
+  const layers = [3, 8, 8, 8].flatMap((inputs, index) => [
+    [`layers.${index}.weight`, [8, inputs, 3, 3]] as const,
+    [`layers.${index}.bias`, [8]] as const,
   ]);
+  const pieces = writeSafetensors(
+    [["features.0.weight", [4, 3, 3, 3]] as const, ...layers].map(([name, shape]) => ({
+      name,
+      shape: [...shape],
+      values: () => new Float32Array(elements(shape)),
+    })),
+  );
   const bytes = new Uint8Array(Buffer.concat([...pieces]));
   const weights = { open: () => openWeightBytes(bytes, "model.safetensors") };
 

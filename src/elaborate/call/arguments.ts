@@ -11,6 +11,7 @@ import type { AttributeTable, Op } from "#ops/op.js";
 import type { Elaboration } from "../elaboration.js";
 import { describe, fail } from "../elaboration.js";
 import type { Given } from "../expression-value.js";
+import { literalOfValue } from "../expression-value.js";
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -99,7 +100,8 @@ function attributeValue(
 ): AttributeValue | undefined {
   const { value, span } = argument;
   if (value.kind === "none") return undefined;
-  const parsed = value.kind === "tensor" ? undefined : kind.parse(value);
+  const literal = literalOfValue(value);
+  const parsed = literal && kind.parse(literal);
   if (parsed !== undefined) return parsed;
   const help = value.kind === "name" ? didYouMean(value.value, kind.members ?? []) : [];
   fail(

@@ -1,10 +1,11 @@
 // Calls of blocks: the body runs in a scope that contains only the arguments.
 
 import type { BlockItem } from "#grammar/ast.js";
+import type { Binding, HomedBlock } from "../expression-value.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import { uniteSpans } from "#ir/graph.js";
-import type { Binding, Scope, Elaboration } from "../elaboration.js";
+import type { Scope, Elaboration } from "../elaboration.js";
 import { describe, fail, takePath } from "../elaboration.js";
 import type { Given, ExpressionValue } from "../expression-value.js";
 import { none } from "../expression-value.js";
@@ -17,20 +18,21 @@ export function callBlock(
   state: Elaboration,
   scope: Scope,
   path: string,
-  block: BlockItem,
+  { block, file }: HomedBlock,
   given: readonly Given[],
   span: Span,
 ): ExpressionValue {
-  const name = block.name.text;
-  if (scope.blocks.includes(name)) return recursion(state, scope, name, span);
+  if (scope.blocks.includes(block)) return recursion(state, scope, block, span);
   if (scope.blocks.length >= depthLimit)
     return fail(state, span, "too-deep", `more than ${depthLimit} blocks call each other here`);
   const bound = bindArguments(state, block, given);
   if (!bound) return none;
   const inner: Scope = {
     names: bound.names,
+    file,
     path: bound.segment === undefined ? path : `${takePath(state, `${path}${bound.segment}`)}.`,
-    blocks: [...scope.blocks, name],
+    blocks: [...scope.blocks, block],
+    isNet: false,
   };
   if (!fillDefaults(state, inner, block, span)) return none;
   state.calls.push({ span, spans: uniteSpans([state.calls.at(-1)?.spans ?? [], [span]]) });
@@ -39,10 +41,10 @@ export function callBlock(
   return result;
 }
 
-function recursion(state: Elaboration, scope: Scope, name: string, span: Span): ExpressionValue {
-  const round = [...scope.blocks.slice(scope.blocks.indexOf(name)), name];
-  const chain = round.map((one) => `\`${one}\``).join(" → ");
-  return fail(state, span, "recursive-block", `block \`${name}\` calls itself: ${chain}`, {
+function recursion(state: Elaboration, scope: Scope, block: BlockItem, span: Span): ExpressionValue {
+  const round = [...scope.blocks.slice(scope.blocks.indexOf(block)), block];
+  const chain = round.map(({ name }) => `\`${name.text}\``).join(" → ");
+  return fail(state, span, "recursive-block", `block \`${block.name.text}\` calls itself: ${chain}`, {
     help: ["use `repeat` for copies"],
   });
 }

@@ -51,7 +51,7 @@ export function completeOperands(
 /** A tensor for a value: a number becomes a scalar constant, a list a constant of rank 1; undefined for other values. */
 function toTensor(state: Elaboration, path: string, value: ExpressionValue, span: Span): NodeId | undefined {
   if (value.kind === "tensor") return value.node;
-  const isList = value.kind === "list" && !value.size && value.value.length > 0;
+  const isList = value.kind === "list" && !value.size && !value.open && value.value.length > 0;
   if (value.kind !== "number" && !isList) return undefined;
   const values = value.kind === "number" ? [value.value] : value.value;
   if (!step(state, span, values.length)) return undefined;
@@ -82,11 +82,13 @@ function givenOperands(state: Elaboration, { name, op, sorted, own }: Call): (No
   return nodes;
 }
 
-function missingOperand(state: Elaboration, { name, op, span }: Call, at: number): void {
+function missingOperand(state: Elaboration, { name, op, sorted, span }: Call, at: number): void {
   const operand = op.operands[at];
   if (!operand) return;
+  const asValue = `to pass it as a value, write \`${name}\` alone; with attributes, write a block: block f(x) { return ${name}(x, …) }`;
   fail(state, span, "missing-operand", `\`${name}\` needs operand \`${operand.name}\` (${operand.doc})`, {
     label: `\`${operand.name}\` is missing`,
+    ...(sorted.operands.size === 0 && { help: [asValue] }),
   });
 }
 

@@ -64,6 +64,8 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
     case "size":
     case "string":
     case "list":
+    case "index":
+    case "conditional":
       return fail(
         scope,
         expression.span,

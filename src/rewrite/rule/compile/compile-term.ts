@@ -9,7 +9,7 @@ import type { ValueType } from "./functions.js";
 import type { Construct } from "../rule.js";
 import type { Scope, Variable } from "./scope.js";
 import { fail } from "./fail.js";
-import { callOf, isLiteralName } from "./scope.js";
+import { callOf, indexCall, isLiteralName } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
 import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
 
@@ -29,6 +29,12 @@ export function compileTerm(scope: Scope, expression: Expression): Term | undefi
     case "call":
     case "pipe":
       return compileCall(scope, callOf(expression), compileTerm);
+    case "index":
+      return compileCall(scope, indexCall(expression), compileTerm);
+    case "conditional":
+      return fail(scope, expression.span, "wrong-type", "`if` is for nets and blocks, not for rules", [
+        "write a rule for each case, with its condition after `when`",
+      ]);
     case "binary":
       return compileBinary(scope, expression);
     case "unary": {

@@ -65,6 +65,10 @@ function operandsOf(expression: Expression): readonly Expression[] {
       return [expression.value, expression.call];
     case "unary":
       return [expression.operand];
+    case "index":
+      return [expression.list, expression.index];
+    case "conditional":
+      return [expression.condition, expression.then, expression.otherwise];
     case "list":
       return expression.items;
     case "call":

@@ -1,6 +1,6 @@
 // The names of a rule during its compilation, and errors about them.
 
-import type { Argument, CallExpression, Expression, PipeExpression } from "#grammar/ast.js";
+import type { Argument, CallExpression, Expression, IndexExpression, PipeExpression } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
@@ -38,6 +38,12 @@ export function callOf(expression: CallExpression | PipeExpression): CallExpress
   const { value, call } = expression;
   const first: Argument = { kind: "positional", value, span: value.span };
   return { ...call, arguments: [first, ...call.arguments], span: expression.span };
+}
+
+/** `list[i]` as the call `at(list, i)`, which means the same. */
+export function indexCall({ list, index, span }: IndexExpression): CallExpression {
+  const arguments_ = [list, index].map((value) => ({ kind: "positional", value, span: value.span }) as const);
+  return { kind: "call", callee: { text: "at", span }, arguments: arguments_, span };
 }
 
 /** The ops that a callee of the left side means: one op, or the members of a class. */
