@@ -53,6 +53,7 @@ const fewestElements = 256;
 export const compactWeights: Pass<CompactOptions> = {
   name: "compact-weights",
   doc: "Stores weights in 8 or 16 bits: exactly if the model's file does so, and others rounded with `--weights f16` or `int8`.",
+  isUnwritten: true,
   run: (module, { options }) => {
     if (options.weightType === "f32") return module;
     const { graph } = module;

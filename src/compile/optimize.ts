@@ -72,6 +72,8 @@ export interface OptimizeOptions extends WinogradOptions {
   /** The only passes to run, in this order. */
   readonly passes?: readonly string[];
   readonly without?: readonly string[];
+  /** The pass after which the module was dumped: only the passes after it run. If it runs twice, its last run counts. */
+  readonly from?: string;
   readonly stopAfter?: string;
   /**
    * Whether to check the module's invariants (`verify` in `src/ops`). A problem in the given module is an error; a problem after a pass is
@@ -117,6 +119,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   extraPasses: listOf(anExtraPass.takes, anExtraPass),
   passes: listOf("names of passes", aText),
   without: listOf("names of passes", aText),
+  from: aText,
   stopAfter: aText,
   verify: aBoolean,
   printAfter: listOf("names of passes", aText),
@@ -161,6 +164,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...given({
       passes: options.passes,
       without: options.without,
+      from: options.from,
       stopAfter: options.stopAfter,
       printAfter: options.printAfter,
     }),
@@ -219,7 +223,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
 
 /** An error if an option asks for what only a pass does, and the pass was left out. A pipeline that stops before it is no error. */
 function withoutPass(
-  { split, weightType, passes, without = [] }: OptimizeOptions,
+  { split, weightType, passes, without = [], from, stopAfter }: OptimizeOptions,
   selected: readonly Pass<PassOptions>[],
 ): Diagnostic | undefined {
   const asked: readonly (readonly [string | undefined, Pass<PassOptions>])[] = [
@@ -230,7 +234,8 @@ function withoutPass(
     ],
   ];
   for (const [what, pass] of asked) {
-    const isLeftOut = without.includes(pass.name) || passes?.includes(pass.name) === false;
+    const isPast = from !== undefined && stopAfter === undefined;
+    const isLeftOut = without.includes(pass.name) || passes?.includes(pass.name) === false || isPast;
     if (what !== undefined && isLeftOut && !selected.includes(pass))
       return error("wrong-option", `${what} has no effect without the pass \`${pass.name}\``, {
         help: [`leave out the option, or let \`${pass.name}\` run`],

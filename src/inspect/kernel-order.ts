@@ -11,8 +11,8 @@ export interface PrintedGroup {
 }
 
 /**
- * All nodes except inputs and constants, operands first, the nodes of a kernel together, and otherwise as close to the
- * topological order as possible. If kernels depend on each other in a cycle, which a valid graph does not have, they are printed in several
+ * All nodes except inputs and constants, operands first, the nodes of a kernel together, in the order in which kernels run: that of their
+ * last nodes (`src/schedule/group-nodes.ts`), so that a dump of a fused graph has the same schedule. If kernels depend on each other in a cycle, which a valid graph does not have, they are printed in several
  * parts, so that an invalid graph can be printed too.
  */
 export function byKernel(graph: Graph): PrintedGroup[] {
@@ -21,7 +21,7 @@ export function byKernel(graph: Graph): PrintedGroup[] {
   const unitOf = new Map<Node, PrintedGroup>();
   const units = order.flatMap((node): PrintedGroup[] => {
     const nodes = groupOf(node);
-    if (nodes[0] !== node) return [];
+    if (nodes.at(-1) !== node) return [];
     const unit = node.kernel === undefined ? { nodes } : { kernel: node.kernel, nodes };
     for (const one of nodes) unitOf.set(one, unit);
     return [unit];

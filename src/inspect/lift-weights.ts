@@ -36,16 +36,38 @@ export function weightFileOf({ graph, weights }: Module): string | undefined {
   return second === undefined ? file : undefined;
 }
 
-/** The value of a `param` whose type is declared; `byKey` says whether keys identify entries: they do not if several files have the same key. */
-export function liftWeight(weights: WeightStore, id: WeightId, byKey: boolean): Expression {
-  const ids: Ids = { weights, byKey, budget: formulaLimit };
-  const lifted = liftEntry(ids, entryOf(weights, id), true, 0);
-  return ids.budget < 0 ? stored(id) : lifted;
+export interface WeightTextOptions {
+  /** Whether keys identify the entries of files: they do not if several files have the same key. */
+  readonly byKey: boolean;
+  /** What the text has for an entry that it cannot hold; by default its id in the store. */
+  readonly named?: (id: WeightId) => Expression;
+}
+
+/** A weight as text. */
+export interface WeightText {
+  readonly value: Expression;
+  /** The entries that the text only names. */
+  readonly named: readonly WeightId[];
+}
+
+/** The value of a `param` whose type is declared. */
+export function liftWeight(
+  weights: WeightStore,
+  id: WeightId,
+  { byKey, named = stored }: WeightTextOptions,
+): WeightText {
+  const seen: WeightId[] = [];
+  const elsewhere = (one: WeightId): Expression => (seen.push(one), named(one));
+  const ids: Ids = { weights, byKey, elsewhere, budget: formulaLimit };
+  const value = liftEntry(ids, entryOf(weights, id), true, 0);
+  return ids.budget < 0 ? { value: named(id), named: [id] } : { value, named: seen };
 }
 
 interface Ids {
   readonly weights: WeightStore;
   readonly byKey: boolean;
+  /** Names an entry that the text cannot hold. */
+  readonly elsewhere: (id: WeightId) => Expression;
   /** The number of entries that may still be printed. */
   budget: number;
 }
@@ -54,11 +76,11 @@ function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: num
   ids.budget -= 1;
   const { source, type, id } = entry;
   // A formula declares no element types, and without one a value is f32.
-  if (!isDeclared && isInteger(type.dtype) && source.kind !== "expression") return stored(id);
+  if (!isDeclared && isInteger(type.dtype) && source.kind !== "expression") return ids.elsewhere(id);
   const shape = isDeclared ? [] : [{ name: "shape", value: intList(type.shape) }];
   switch (source.kind) {
     case "file":
-      return ids.byKey ? call("weight", [stringExpression(source.key)]) : stored(id);
+      return ids.byKey ? call("weight", [stringExpression(source.key)]) : ids.elsewhere(id);
     case "absent":
       return call("absent", [], shape);
     case "seeded": {
@@ -73,13 +95,13 @@ function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: num
     }
     case "compact":
       return source.isRounded
-        ? stored(id)
+        ? ids.elsewhere(id)
         : liftEntry(ids, entryOf(ids.weights, source.of), isDeclared, depth);
     case "literal":
-      return source.data.length > literalLimit ? stored(id) : liftLiteral(type.shape, source.data);
+      return source.data.length > literalLimit ? ids.elsewhere(id) : liftLiteral(type.shape, source.data);
     case "expression": {
       const { op, inputs, attributes } = source;
-      if (ids.budget < 0 || depth > depthLimit || !isOp(op)) return stored(id);
+      if (ids.budget < 0 || depth > depthLimit || !isOp(op)) return ids.elsewhere(id);
       const entries = inputs.map((input) => entryOf(ids.weights, input));
       const types = entries.map((input) => input.type);
       const operands = entries.map((input) => liftEntry(ids, input, false, depth + 1));

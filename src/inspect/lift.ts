@@ -8,7 +8,7 @@ import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, OutputValue, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/printing/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import type { Graph, KernelId, Node } from "#ir/graph.js";
+import type { Graph, KernelId, Node, WeightId } from "#ir/graph.js";
 import { inputNodes, operands } from "#ir/graph.js";
 import { batchedNodes } from "#ir/node-order.js";
 import { printType } from "#ir/type.js";
@@ -28,6 +28,7 @@ import {
   stringExpression,
 } from "./lift-expressions.js";
 import { liftPreprocess } from "./lift-preprocess.js";
+import type { WeightTextOptions } from "./lift-weights.js";
 import { liftWeight, weightFileOf } from "./lift-weights.js";
 import { inlineConstants } from "./inline-constants.js";
 
@@ -44,29 +45,64 @@ const liftKinds: OptionKinds<LiftOptions> = { types: aBoolean, weightsPath: aFun
 export function printGraph(module: Module, options: LiftOptions = {}): string {
   expectModule("printGraph", module);
   expectOptions("printGraph", options, liftKinds);
-  return print(lift(module, options));
+  return print(lift(module, options).tree);
+}
+
+/** A dump that can be read again anywhere: a text, and the weights that it takes from a file beside it. */
+export interface Dump {
+  readonly text: string;
+  /** Entries of the store by their keys in that file; empty if the text needs no such file. */
+  readonly kept: ReadonlyMap<string, WeightId>;
+}
+
+/**
+ * The text of a graph with all weights. If the text cannot hold some of them, and cannot find them in the file of the model either, then
+ * these and all that come from files belong into one new file, which the text calls `ownFile`.
+ */
+export function dumpGraph(module: Module, ownFile: string, options: LiftOptions = {}): Dump {
+  const plain = lift(module, options);
+  if (plain.named.size === 0) return { text: print(plain.tree), kept: new Map() };
+  const { tree, named } = lift(module, options, ownFile);
+  return { text: print(tree), kept: new Map([...named].map((id) => [keyOf(id), id])) };
+}
+
+/** The key of an entry in the file of a dump; safetensors reserves one name. */
+function keyOf(id: WeightId): string {
+  return id.startsWith("__metadata__") ? `weight ${id}` : id;
+}
+
+interface Lifted {
+  readonly tree: Ast;
+  /** The entries that the tree only names. */
+  readonly named: ReadonlySet<WeightId>;
 }
 
 /**
  * The syntax tree of a graph: inputs, weights by their source, a binding for each node in topological order with
  * the nodes of a kernel together, and the outputs. Attributes that equal their defaults are omitted. Spans only order
  * statements and comments. With the module's store, the tree elaborates to the same weights; without it, large literals
- * are missing.
+ * are missing. With `ownFile`, all weights that are not written come from a file of that name.
  */
-function lift(module: Module, options: LiftOptions = {}): Ast {
+function lift(module: Module, options: LiftOptions, ownFile?: string): Lifted {
   const { graph } = module;
   const comments: Comment[] = [];
   const clock = createClock(options.types === false ? undefined : comments);
   const inline = inlineConstants(module);
   const start = clock.next();
   const body: Statement[] = [];
-  const file = weightFileOf(module);
-  if (file !== undefined)
+  const file = ownFile === undefined ? weightFileOf(module) : undefined;
+  const path = file === undefined ? ownFile : (options.weightsPath?.(file) ?? file);
+  if (path !== undefined)
     body.push({
       kind: "weights",
-      path: { kind: "string", value: options.weightsPath?.(file) ?? file, span: noSpan },
+      path: { kind: "string", value: path, span: noSpan },
       span: clock.span(),
     });
+  const weightText: WeightTextOptions = {
+    byKey: file !== undefined,
+    ...(ownFile !== undefined && { named: (id) => call("weight", [stringExpression(keyOf(id))]) }),
+  };
+  const named = new Set<WeightId>();
   for (const node of inputNodes(graph)) {
     const preprocess = graph.pictures?.get(node.name);
     body.push({
@@ -79,12 +115,13 @@ function lift(module: Module, options: LiftOptions = {}): Ast {
   }
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant" || inline.has(node.id)) continue;
-    const value = liftWeight(module.weights, node.attributes.weight, file !== undefined);
+    const weight = liftWeight(module.weights, node.attributes.weight, weightText);
+    for (const id of weight.named) named.add(id);
     body.push({
       kind: "param",
       name: nameOf(node.name),
       type: typeOf(graph, node),
-      value,
+      value: weight.value,
       span: clock.span(),
     });
   }
@@ -101,7 +138,8 @@ function lift(module: Module, options: LiftOptions = {}): Ast {
   }
   body.push({ kind: "output", outputs: liftOutputs(graph), span: clock.span() });
   const span = { file: "", start, end: clock.next() };
-  return { file: "", items: [{ kind: "net", name: nameOf(graph.name), body, span }], comments };
+  const tree: Ast = { file: "", items: [{ kind: "net", name: nameOf(graph.name), body, span }], comments };
+  return { tree, named };
 }
 
 function liftKernel(

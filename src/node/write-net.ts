@@ -10,6 +10,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Module } from "#ir/weights.js";
 import { ownFile } from "#weights/own-file.js";
+import type { TensorToWrite } from "#weights/write-safetensors.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
@@ -46,18 +47,37 @@ export function writeNet(
 export function* writeNetSteps(
   module: Module,
   path: string,
-  { inputs = [], onWeight }: WriteNetOptions = {},
+  options: WriteNetOptions = {},
 ): Interruptible<Result<readonly WrittenFile[]>> {
   if (!path.endsWith(".net"))
     return {
       diagnostics: [error("wrong-option", `${path} must end in .net`)],
     };
-  const weightsPath = `${path.slice(0, -".net".length)}.safetensors`;
-  const { module: own, tensors } = ownFile(module, basename(weightsPath));
+  const { module: own, tensors } = ownFile(module, basename(weightsBeside(path)));
+  return yield* netFiles({ path, text: printGraph(own), tensors }, options);
+}
+
+/** The path of the weight file beside a `.net` file. */
+export function weightsBeside(path: string): string {
+  return `${path.slice(0, -".net".length)}.safetensors`;
+}
+
+/** A net as text, and the tensors of the weight file beside it. */
+export interface NetFiles {
+  readonly path: string;
+  readonly text: string;
+  readonly tensors: readonly TensorToWrite[];
+}
+
+/** Writes the text and, if there are tensors, the weight file: both or none. */
+export function* netFiles(
+  { path, text, tensors }: NetFiles,
+  { inputs = [], onWeight }: WriteNetOptions,
+): Interruptible<Result<readonly WrittenFile[]>> {
+  const weightsPath = weightsBeside(path);
   const paths = tensors.length > 0 ? [path, weightsPath] : [path];
   const clash = clashOf(paths, inputs, "file");
   if (clash) return clash;
-  const text = printGraph(own);
   // The caller can end the work before a file exists.
   yield;
   const batch = fileBatch();

@@ -24,14 +24,8 @@ export function ownFile(
   file: string,
 ): { readonly module: Module; readonly tensors: readonly TensorToWrite[] } {
   const store = createWeightStore();
-  const tensors: TensorToWrite[] = [];
   const nodes = new Map<NodeId, Node>();
-  let memory = new Float32Array();
-  /** The values, in memory that the next weight reuses. */
-  const values = (weight: WeightId, count: number): Float32Array => {
-    if (memory.length < count) memory = new Float32Array(count);
-    return weights.readF32(weight, memory);
-  };
+  const written = new Map<string, WeightId>();
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant") {
       nodes.set(node.id, node);
@@ -48,15 +42,27 @@ export function ownFile(
       : { kind: "file", file, key: node.name, read: (into) => weights.readF32(weight, into) };
     const id: WeightId = store.add(node.name, type, kept);
     nodes.set(node.id, makeNode({ ...node, attributes: { weight: id } }));
-    if (!isShort)
-      tensors.push({
-        name: node.name,
-        shape: type.shape,
-        dtype: isHalves(weights, weight) ? "F16" : fileTypes[type.dtype],
-        values: () => values(weight, elements(type.shape)),
-      });
+    if (!isShort) written.set(node.name, weight);
   }
-  return { module: { graph: { ...graph, nodes }, weights: store }, tensors };
+  return { module: { graph: { ...graph, nodes }, weights: store }, tensors: tensorsOf(weights, written) };
+}
+
+/** Entries of a store as tensors of a file, by their keys. Each is computed when it is written, into the same memory. */
+export function tensorsOf(weights: WeightStore, written: ReadonlyMap<string, WeightId>): TensorToWrite[] {
+  let memory = new Float32Array();
+  return [...written].map(([name, id]) => {
+    const { shape, dtype } = entryOf(weights, id).type;
+    const count = elements(shape);
+    return {
+      name,
+      shape,
+      dtype: isHalves(weights, id) ? "F16" : fileTypes[dtype],
+      values: () => {
+        if (memory.length < count) memory = new Float32Array(count);
+        return weights.readF32(id, memory);
+      },
+    };
+  });
 }
 
 /** Whether a file stores a weight as halves, so that nothing is lost if it is written so again. */

@@ -48,6 +48,7 @@ const optimizing: Required<Omit<api.OptimizeOptions, "target">> = {
   ],
   passes: ["fuse"],
   without: [],
+  from: "canonicalize",
   stopAfter: "fuse",
   verify: true,
   printAfter: ["fuse"],

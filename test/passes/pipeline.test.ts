@@ -52,6 +52,17 @@ test("no pass after a given one", () => {
   expect(chosen({ stopAfter: "canonicalize" })).toEqual(names.slice(0, names.indexOf("canonicalize") + 1));
 });
 
+test("only the passes after a given one, and those whose decisions no dump shows", () => {
+  expect(chosen({ from: "lower-transposed" })).toEqual(names.slice(names.indexOf("lower-transposed") + 1));
+  expect(chosen({ from: "apply-rules" })?.[0]).toBe(names[names.lastIndexOf("apply-rules") + 1]);
+  expect(chosen({ from: "compact-weights" })).toEqual(["compact-weights", "fuse"]);
+  expect(chosen({ from: "canonicalize", stopAfter: "fold-batch-norm" })).toEqual([
+    "fold-padding",
+    "fold-batch-norm",
+  ]);
+  expect(selectPasses(passes, { from: "fuse", without: ["fuse"] }).diagnostics).toHaveLength(1);
+});
+
 test("every unknown name is an error that suggests similar names", () => {
   const { value, diagnostics } = selectPasses(passes, {
     passes: ["canonicalise"],

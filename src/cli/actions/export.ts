@@ -29,7 +29,7 @@ export async function exportModel(path: string, options: ExportOptions, session:
   const model = read && withPictures(read, options, session);
   // Options such as `--split` need the passes, so they imply `--after all`.
   const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
-  const asked = [after, options.stopAfter, ...(options.passes ?? [])];
+  const asked = [after, options.from, options.stopAfter, ...(options.passes ?? [])];
   const without = [...options.without, ...forF32Kernels.filter((name) => !asked.includes(name))];
   const module = model && moduleAfter(model, after, { ...options, without }, session);
   if (!model || !module) return;
@@ -54,9 +54,10 @@ export async function exportModel(path: string, options: ExportOptions, session:
 }
 
 /** Whether options are given that only passes use. */
-function asksForPasses({ passes, stopAfter, split, approx, without, rules, weights }: PassOptions): boolean {
+function asksForPasses(options: PassOptions): boolean {
+  const { passes, from, stopAfter, split, approx, without, rules, weights } = options;
   return (
-    [passes, stopAfter, split, approx, weights?.type].some((one) => one !== undefined) ||
+    [passes, from, stopAfter, split, approx, weights?.type].some((one) => one !== undefined) ||
     without.length + rules.length > 0
   );
 }

@@ -1,6 +1,5 @@
 // The action of `cleave inspect`: shows the graph after any pass in several formats, or the differences between two graphs.
 
-import { dirname, isAbsolute, relative } from "node:path";
 import pc from "picocolors";
 import { lowerModule } from "#compile/lower-module.js";
 import { targetOf } from "#compile/targets.js";
@@ -16,6 +15,7 @@ import type { Module } from "#ir/weights.js";
 import { printKernels } from "#kernel/ir/print.js";
 import type { Model } from "#node/read-model.js";
 import { loadSharp } from "#node/sharp.js";
+import { besideOutput, writeDumpSteps } from "#node/write-dump.js";
 import { writeFileAtomically } from "#node/write-file.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -23,7 +23,9 @@ import { hasKernels, moduleAfter, optimizeModel } from "../model/optimize.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
+import { writtenText } from "../output/summary.js";
 import { exit, report } from "../output/terminal.js";
+import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
 
 export type InspectFormat = "text" | "json" | "dot" | "svg" | "png" | "kernels";
@@ -46,6 +48,8 @@ export async function inspectModel(path: string, options: InspectOptions, sessio
   }
   const model = loadModel(path, options, session);
   if (!model) return;
+  if (options.diff === undefined && format === "text" && options.output?.endsWith(".net"))
+    return writeDump(model, options.output, options, session);
   const data =
     options.diff === undefined
       ? await showGraph(model, options, session)
@@ -58,6 +62,22 @@ export async function inspectModel(path: string, options: InspectOptions, sessio
       session.code,
       report(session.terminal, writeFileAtomically(options.output, data, model.files).diagnostics, new Map()),
     );
+}
+
+/** Writes a dump that can be read again, with a weight file beside it if the text cannot hold all weights. */
+async function writeDump(
+  model: Model,
+  path: string,
+  options: InspectOptions,
+  session: Session,
+): Promise<void> {
+  const module = moduleAfter(model, options.after, options, session);
+  if (!module) return;
+  const onWeight = (done: number, all: number): void => session.progress.show("writing weights", done / all);
+  const steps = writeDumpSteps(module, path, { inputs: model.files, onWeight });
+  const { value = [], diagnostics } = await interruptible(steps);
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+  session.terminal.out(writtenText(value, undefined));
 }
 
 async function showGraph(
@@ -107,15 +127,6 @@ async function showGraph(
     default:
       return format satisfies never;
   }
-}
-
-/**
- * The path of a weight file in a dump. Paths are relative to the file of the net, so for a dump in a file it is relative to that file, and
- * for a dump on stdout to the working folder.
- */
-function besideOutput(opened: string, output: string | undefined): string {
-  if (output === undefined || isAbsolute(opened)) return opened;
-  return relative(dirname(output), opened).replaceAll("\\", "/");
 }
 
 /** The differences between two graphs, as text or JSON. */

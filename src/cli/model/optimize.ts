@@ -58,6 +58,7 @@ export function optimizeModel(
       : {}),
     ...given({
       passes: options.passes,
+      from: options.from,
       stopAfter: options.stopAfter,
       split,
       weightType: options.weights?.type,

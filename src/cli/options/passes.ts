@@ -30,6 +30,7 @@ export interface PassOptions extends Pick<ModelOptions, "weights"> {
   readonly withoutRule: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
+  readonly from?: string;
   readonly stopAfter?: string;
   readonly printAfter: readonly string[];
   readonly split?: SplitRequest;
@@ -99,6 +100,10 @@ export function withPassOptions(command: Command, { several = false } = {}): Com
         ...all,
         ...someOf(commaList(text)),
       ]),
+    )
+    .option(
+      "--from <pass>",
+      "the model is a dump of the graph after this pass (`cleave inspect --after`): run only the passes after it",
     )
     .option("--stop-after <pass>", "stop after this pass")
     .addOption(

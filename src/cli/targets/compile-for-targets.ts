@@ -87,7 +87,7 @@ function optimizeForTargets(
   session: Session,
 ): ForTarget[] | undefined {
   const { module: common = optimized.module, passes } = beforeTarget(optimized.trace);
-  const { split: _, stopAfter: __, ...others } = options;
+  const { split: _, from: __, stopAfter: ___, ...others } = options;
   const modules: ForTarget[] = [];
   for (const target of options.targets) {
     if (target === options.target) {

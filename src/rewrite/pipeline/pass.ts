@@ -21,6 +21,8 @@ export interface Pass<Options = unknown> {
   readonly name: string;
   /** One sentence for `--help` and reports. */
   readonly doc: string;
+  /** Dumps do not show what the pass decides. So a pipeline that goes on from a dump runs it too, even if it ran before. */
+  readonly isUnwritten?: true;
   /** Returns the same module, with the identical graph, if it changes nothing. Reads the frozen graph; makes one `produce` per sweep. */
   run(module: Module, context: PassContext<Options>): Module;
 }

@@ -1,4 +1,4 @@
-// Selects the passes that run: `--passes`, `--without`, `--stop-after`; also checks the names of `--print-after`.
+// Selects the passes that run: `--passes`, `--without`, `--from`, `--stop-after`; also checks the names of `--print-after`.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -10,6 +10,8 @@ export interface Selection {
   readonly passes?: readonly string[];
   /** All except these. */
   readonly without?: readonly string[];
+  /** Only the passes after this one run, because the module is a dump of the graph after it. */
+  readonly from?: string;
   /** No pass runs after this one. */
   readonly stopAfter?: string;
   /** Only checked here; the instrument `printing` uses it. */
@@ -41,14 +43,17 @@ export function selectPasses<Options>(
     chosen = chosen.filter((one) => one !== pass);
   }
   for (const name of selection.printAfter ?? []) if (name !== "all") find(name);
-  if (selection.stopAfter !== undefined) {
-    const pass = find(selection.stopAfter);
+  /** The number of passes up to the last run of one; an error if it does not run. */
+  const upTo = (name: string, consequence: string): number => {
+    const pass = find(name);
     const at = pass ? chosen.lastIndexOf(pass) : -1;
     if (pass && at < 0)
-      diagnostics.push(
-        error("unknown-pass", `pass \`${pass.name}\` does not run, so nothing stops after it`),
-      );
-    chosen = chosen.slice(0, at + 1);
-  }
+      diagnostics.push(error("unknown-pass", `pass \`${pass.name}\` does not run, so ${consequence}`));
+    return at + 1;
+  };
+  const { from, stopAfter } = selection;
+  const end = stopAfter === undefined ? chosen.length : upTo(stopAfter, "nothing stops after it");
+  const start = from === undefined ? 0 : upTo(from, "nothing begins after it");
+  chosen = [...chosen.slice(0, start).filter((pass) => pass.isUnwritten), ...chosen.slice(start, end)];
   return diagnostics.length > 0 ? { diagnostics } : { value: chosen, diagnostics };
 }
