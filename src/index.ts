@@ -41,6 +41,21 @@ export { takePictures } from "#compile/pictures.js";
 export type { PictureOptions } from "#compile/pictures.js";
 export type { Preprocess } from "#ir/preprocess.js";
 
+// # Building nets (experimental)
+
+export { net } from "#build/net.js";
+export type {
+  BuiltNet,
+  GivenType,
+  GivenWeights,
+  NetBuilder,
+  NetOptions,
+  Operand,
+  Value,
+} from "#build/net.js";
+export type { OpCalls } from "#build/op-calls.js";
+export type { Numbers, TensorValues } from "#build/operand.js";
+
 // # Other formats (stable)
 
 export { importOnnx } from "#import/onnx/import-onnx.js";

@@ -1,7 +1,7 @@
 // Elaboration: makes a graph and its weights from the syntax tree of a net.
 
 import { given } from "#diagnostic/given.js";
-import type { Ast, NetItem } from "#grammar/ast.js";
+import type { Ast, Name, NetItem, Statement } from "#grammar/ast.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, anObject, aNumber, aText, expectOptions, mapOf } from "#diagnostic/options.js";
@@ -9,15 +9,16 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { Graph } from "#ir/graph.js";
+import type { TensorType } from "#ir/type.js";
 import type { Module, WeightFiles, WeightStore } from "#ir/weights.js";
 import { createWeightStore } from "#weights/store.js";
 import { checkItems } from "./check-items.js";
 import { evaluate } from "./expressions.js";
 import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateFileConst, runStatements } from "./statements.js";
-import type { Elaboration } from "./elaboration.js";
+import type { Elaboration, Scope } from "./elaboration.js";
 import type { FileScope } from "./expression-value.js";
-import { fail } from "./elaboration.js";
+import { fail, typeOf } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
 import { withPictures } from "./pictures.js";
@@ -68,7 +69,54 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
 
   refuseTooLarge(state, net);
-  runStatements(state, { names: new Map(), file: state.file, path: "", blocks: [], isNet: true }, net.body);
+  runStatements(state, netScope(state), net.body);
+  return finished(state, net);
+}
+
+/** A net whose statements come one by one from a program; see `src/build`. */
+export interface OpenNet {
+  readonly store: WeightStore;
+  /** All errors so far. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Runs a statement in the scope of the net. */
+  run(statement: Statement): void;
+  /** The type of the tensor that a name is bound to; undefined after an error in it. */
+  typeOf(name: string): TensorType | undefined;
+  /** What `elaborate` gives for all statements so far. */
+  finish(): Result<Elaborated>;
+}
+
+/** Begins a net without statements. */
+export function openNet(name: Name, options: ElaborateOptions): OpenNet {
+  const { file } = name.span;
+  const body: Statement[] = [];
+  const net: NetItem = { kind: "net", name, body, span: name.span };
+  const diagnostics: Diagnostic[] = [];
+  const state = initialState({ file, items: [net], comments: [] }, options, diagnostics);
+  const scope = netScope(state);
+  openWeights(state, net, options.weights, options.weightsPath);
+  return {
+    store: state.store,
+    diagnostics,
+    run: (statement) => {
+      body.push(statement);
+      runStatements(state, scope, [statement]);
+    },
+    typeOf: (bound) => {
+      const value = scope.names.get(bound)?.value;
+      return value?.kind === "tensor" ? typeOf(state, value.node) : undefined;
+    },
+    finish: () => finished(state, net),
+  };
+}
+
+function netScope(state: Elaboration): Scope {
+  return { names: new Map(), file: state.file, path: "", blocks: [], isNet: true };
+}
+
+/** The graph of a net whose statements have run, or all errors. */
+function finished(state: Elaboration, net: NetItem): Result<Elaborated> {
+  const { diagnostics } = state;
   reportMissing(state);
   reportDimensions(state, net);
   if (state.outputs.size === 0 && !hasErrors(diagnostics)) {

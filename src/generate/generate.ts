@@ -7,6 +7,7 @@ import { opsDoc } from "#report/ops-doc.js";
 import { targetOf } from "#compile/targets.js";
 import { targetNames } from "#ir/target.js";
 import { rulesDoc } from "#report/rules-doc.js";
+import { opCallsText } from "./op-calls.js";
 import { generateRuntimeText } from "./runtime-text.js";
 
 /** A generated file: its path from the repository's root, and the function that makes its text. */
@@ -16,6 +17,7 @@ export type Generated = readonly [path: string, text: () => string | Promise<str
 export const generated: readonly Generated[] = [
   // Others run modules, which fail where this part of them is stale; a second call then succeeds.
   ["src/runtime/text.ts", generateRuntimeText],
+  ["src/build/op-calls.ts", opCallsText],
   ["docs/ops.md", opsDoc],
   ["docs/diagnostics.md", diagnosticsDoc],
   ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],

@@ -19,6 +19,8 @@ export type Literal =
 export interface AttributeKind<T extends AttributeValue> {
   /** For messages and docs: `a size such as 3x3`. */
   readonly expects: string;
+  /** The TypeScript type of what a program may give for it: `number | readonly [number, number]`. */
+  readonly given: string;
   /** Absent if the attribute is required. */
   readonly default?: T;
   readonly doc: string;

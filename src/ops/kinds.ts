@@ -16,6 +16,7 @@ export function int(options: Options<number> & { min?: number }): AttributeKind<
   return {
     ...common(options),
     expects: options.min === undefined ? "a whole number" : `a whole number from ${min} up`,
+    given: "number",
     parse: (literal) =>
       literal.kind === "number" && Number.isSafeInteger(literal.value) && literal.value >= min
         ? literal.value
@@ -29,6 +30,7 @@ export function number(options: Options<number>): AttributeKind<number> {
   return {
     ...common(options),
     expects: "a number",
+    given: "number",
     parse: (literal) =>
       literal.kind === "number" && !Number.isNaN(literal.value) ? literal.value : undefined,
     print: printNumber,
@@ -39,6 +41,7 @@ export function boolean(options: Options<boolean>): AttributeKind<boolean> {
   return {
     ...common(options),
     expects: "true or false",
+    given: "boolean",
     members: ["true", "false"],
     parse: (literal) =>
       literal.kind === "name" && (literal.value === "true" || literal.value === "false")
@@ -56,6 +59,7 @@ export function member<const M extends string>(
   return {
     ...common(options),
     expects: members.map((name) => `\`${name}\``).join(" or "),
+    given: oneOfTexts(members),
     members,
     parse: (literal) => members.find((name) => literal.kind === "name" && literal.value === name),
     print: (value) => value,
@@ -67,6 +71,7 @@ export function text(options: Options<string>): Required<string> {
   return {
     ...common(options),
     expects: "a string",
+    given: "string",
     parse: (literal) => (literal.kind === "string" ? literal.value : undefined),
     print: (value) => JSON.stringify(value),
   };
@@ -80,6 +85,7 @@ export function oneOf<const T extends string>(
   return {
     ...common(options),
     expects: texts.map((one) => JSON.stringify(one)).join(" or "),
+    given: oneOfTexts(texts),
     texts,
     parse: (literal) => texts.find((one) => literal.kind === "string" && literal.value === one),
     print: (value) => JSON.stringify(value),
@@ -92,6 +98,7 @@ export function size(options: Options<Size> & { min?: number }): AttributeKind<S
   return {
     ...common(options),
     expects: `a size such as 3x3, each from ${min} up`,
+    given: "number | readonly [number, number]",
     parse: (literal) => {
       const pair = pairOf(literal);
       return pair?.every((extent) => Number.isSafeInteger(extent) && extent >= min) ? pair : undefined;
@@ -106,6 +113,8 @@ export function padding(options: { doc: string }): AttributeKind<Padding | "same
     doc: options.doc,
     default: [0, 0, 0, 0],
     expects: "`same`, `valid`, a symmetric 1x1, or [top, bottom, left, right]",
+    given:
+      '"same" | "valid" | number | readonly [number, number] | readonly [number, number, number, number]',
     members: ["same", "valid"],
     parse: (literal) => {
       if (literal.kind === "name")
@@ -125,6 +134,7 @@ export function ints(
   return {
     ...common(options),
     expects: "a list of whole numbers",
+    given: "readonly number[]",
     parse: (literal) => {
       const values =
         literal.kind === "list" ? literal.value : literal.kind === "number" ? [literal.value] : undefined;
@@ -132,6 +142,10 @@ export function ints(
     },
     print: (value) => `[${value.join(", ")}]`,
   };
+}
+
+function oneOfTexts(texts: readonly string[]): string {
+  return texts.map((one) => JSON.stringify(one)).join(" | ");
 }
 
 /** A number in the language: JavaScript's shortest form is a valid literal, except ∞. */

@@ -71,6 +71,7 @@ const emitting: Required<api.EmitModuleOptions> = {
   onPacked: nothing,
   sources: new Map([["tiny.net", text]]),
 };
+const { net: _chosen, ...building } = elaborating;
 const importing: Required<api.ImportOptions> = {
   file: "a",
   dims: new Map([["N", 2]]),
@@ -164,6 +165,11 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   render: [[], new Map(), { color: false } satisfies Required<api.RenderOptions>],
   hasErrors: [[]],
   elaborate: [ast, elaborating],
+  net: [
+    "tiny",
+    (n: api.NetBuilder) => n.output("y", n.input("x", ["N", 2]).relu()),
+    { ...building, file: "tiny.net" } satisfies Required<api.NetOptions>,
+  ],
   importTfjs: [new TextEncoder().encode(json), importing],
   importOnnx: [node.readBytes(onnx).value!, importing],
   fixInputs: [module, {}],

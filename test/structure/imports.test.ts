@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/import": ["diagnostic", "ir", "onnx", "ops", "weights"],
   "src/export": ["diagnostic", "ir", "onnx", "ops"],
   "src/elaborate": ["diagnostic", "grammar", "ir", "ops", "template", "weights"],
+  "src/build": ["diagnostic", "elaborate", "grammar", "ir", "ops"],
   "src/template": ["diagnostic", "ir", "ops"],
   "src/rewrite": ["diagnostic", "grammar", "ir", "ops", "template"],
   "src/schedule": ["diagnostic", "ir", "ops", "template"],
