@@ -14,9 +14,9 @@ import type { Module } from "#ir/weights.js";
 import { checkLoops } from "#rewrite/check/check-loops.js";
 import type { RuleCheck } from "#rewrite/check/check-rule.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
-import { describeSide } from "#rewrite/check/describe-sides.js";
-import { ruleProblems } from "#rewrite/check/rule-problems.js";
 import { matchAt } from "#rewrite/rule/match.js";
+import { ruleProblems } from "#report/rule-problems.js";
+import { printGraph } from "#inspect/lift.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 import { createWeightStore } from "#weights/store.js";
@@ -41,7 +41,7 @@ export function checkOneRule(rule: Rule, options: RuleCheckOptions = {}): Diagno
   expectArgument("checkRule", "a rule, as `parseRules` gives it", rule, aRule.holds(rule));
   expectOptions("checkRule", options, ruleCheckKinds);
   const check = checkRule(rule, { createStore: createWeightStore, ...options });
-  return [...ruleProblems(check), ...checkLoops([check])];
+  return [...ruleProblems(check, createWeightStore), ...checkLoops([check])];
 }
 
 const aRule = anObject("a rule", "name", "pattern", "replacement", "literals");
@@ -61,7 +61,7 @@ export function checkRules(
     return check;
   });
   return [
-    ...checks.flatMap(ruleProblems),
+    ...checks.flatMap((check) => ruleProblems(check, createWeightStore)),
     ...checkLoops(checks),
     ...checks.flatMap((check) => neverMatches(check, passes, target)),
   ];
@@ -83,18 +83,14 @@ function neverMatches(
   if (!missed) return [];
   const { pass, by, after } = missed;
   const doer = by === undefined ? `\`${pass}\`` : `the built-in rule \`${by}\` (${pass})`;
-  const form = after.graph.outputs.flatMap(({ node }) => describeSide({ module: after, root: node }));
   return [
     warning(
       "rule-never-matches",
       `rule \`${rule.name}\` never matches at its place: ${doer} rewrites its left side first`,
       {
         span: rule.span,
-        help: [
-          "it becomes",
-          ...form,
-          `write the left side so, or place the rule earlier: \`--rules-at "before ${pass}"\``,
-        ],
+        help: [`write the left side as below, or place the rule earlier: \`--rules-at "before ${pass}"\``],
+        example: printGraph(after),
       },
     ),
   ];

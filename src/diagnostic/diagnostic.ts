@@ -27,6 +27,8 @@ export interface Diagnostic {
   readonly label?: string;
   readonly others?: readonly Label[];
   readonly help?: readonly string[];
+  /** A text in Cleave's language that shows it, such as a net. It is printed behind the help as it is, so that it can be copied. */
+  readonly example?: string;
 }
 
 /** The result of a function with its diagnostics; `value` is absent if there was an error. */
@@ -35,7 +37,7 @@ export interface Result<T> {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Makes an error; `details` may have `span`, `label`, `others` and `help`. */
+/** Makes an error; `details` may have `span`, `label`, `others`, `help` and `example`. */
 export function error(
   code: DiagnosticCode,
   message: string,

@@ -99,7 +99,13 @@ function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): stri
     const lead = `${gutter} ${colors.blue("=")} ${colors.bold("help")}: `;
     return lead + visible(text).replaceAll("\n", `\n${gutter}         `);
   });
-  return [title, ...rows, ...separated, ...advice].map((row) => row.trimEnd()).join("\n");
+  const shown = diagnostic.example === undefined ? [] : ["", ...exampleLines(diagnostic.example)];
+  return [title, ...rows, ...separated, ...advice, ...shown].map((row) => row.trimEnd()).join("\n");
+}
+
+/** The lines of an example; control characters in it are made visible. */
+function exampleLines(text: string): string[] {
+  return text.trimEnd().split("\n").map(visible);
 }
 
 /** The lines to show by file: first the file of the place itself, then the other files. */

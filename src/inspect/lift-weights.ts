@@ -11,7 +11,7 @@ import { isOp } from "#ops/index.js";
 import { liftAttributes } from "./lift-attributes.js";
 import { call, listExpression, numberExpression, stringExpression } from "./lift-expressions.js";
 
-/** Most elements of a literal that is printed; larger ones are printed as their id in the store. */
+/** Most elements of a literal that is printed by default; larger ones are printed as their id in the store. */
 const literalLimit = 16;
 
 /** Most entries in one formula, and their deepest nesting, which the grammar limits too. */
@@ -39,6 +39,8 @@ export function weightFileOf({ graph, weights }: Module): string | undefined {
 export interface WeightTextOptions {
   /** Whether keys identify the entries of files: they do not if several files have the same key. */
   readonly byKey: boolean;
+  /** The most elements of a literal that is printed; 16 by default. */
+  readonly literals?: number;
   /** What the text has for an entry that it cannot hold; by default its id in the store. */
   readonly named?: (id: WeightId) => Expression;
 }
@@ -54,11 +56,11 @@ export interface WeightText {
 export function liftWeight(
   weights: WeightStore,
   id: WeightId,
-  { byKey, named = stored }: WeightTextOptions,
+  { byKey, literals = literalLimit, named = stored }: WeightTextOptions,
 ): WeightText {
   const seen: WeightId[] = [];
   const elsewhere = (one: WeightId): Expression => (seen.push(one), named(one));
-  const ids: Ids = { weights, byKey, elsewhere, budget: formulaLimit };
+  const ids: Ids = { weights, byKey, literals, elsewhere, budget: formulaLimit };
   const value = liftEntry(ids, entryOf(weights, id), true, 0);
   return ids.budget < 0 ? { value: named(id), named: [id] } : { value, named: seen };
 }
@@ -66,6 +68,7 @@ export function liftWeight(
 interface Ids {
   readonly weights: WeightStore;
   readonly byKey: boolean;
+  readonly literals: number;
   /** Names an entry that the text cannot hold. */
   readonly elsewhere: (id: WeightId) => Expression;
   /** The number of entries that may still be printed. */
@@ -98,7 +101,7 @@ function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: num
         ? ids.elsewhere(id)
         : liftEntry(ids, entryOf(ids.weights, source.of), isDeclared, depth);
     case "literal":
-      return source.data.length > literalLimit ? ids.elsewhere(id) : liftLiteral(type.shape, source.data);
+      return source.data.length > ids.literals ? ids.elsewhere(id) : liftLiteral(type.shape, source.data);
     case "expression": {
       const { op, inputs, attributes } = source;
       if (ids.budget < 0 || depth > depthLimit || !isOp(op)) return ids.elsewhere(id);

@@ -2,8 +2,9 @@
 
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
-import { aBoolean, aFunction, expectOptions } from "#diagnostic/options.js";
+import { aBoolean, aFunction, aNumber, expectOptions } from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, OutputValue, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/printing/print.js";
@@ -37,9 +38,11 @@ export interface LiftOptions {
   readonly types?: boolean;
   /** The path of the weight file in the text, given the path with which it was opened; by default the same path. */
   readonly weightsPath?: (opened: string) => string;
+  /** The most elements of a literal that is printed; larger ones are only named, and such a text cannot be read again. 16 by default. */
+  readonly literals?: number;
 }
 
-const liftKinds: OptionKinds<LiftOptions> = { types: aBoolean, weightsPath: aFunction };
+const liftKinds: OptionKinds<LiftOptions> = { types: aBoolean, weightsPath: aFunction, literals: aNumber };
 
 /** The text of a graph, in the language; `parse` and `elaborate` give the same graph again, except ids, spans and origins. */
 export function printGraph(module: Module, options: LiftOptions = {}): string {
@@ -100,6 +103,7 @@ function lift(module: Module, options: LiftOptions, ownFile?: string): Lifted {
     });
   const weightText: WeightTextOptions = {
     byKey: file !== undefined,
+    ...given({ literals: options.literals }),
     ...(ownFile !== undefined && { named: (id) => call("weight", [stringExpression(keyOf(id))]) }),
   };
   const named = new Set<WeightId>();

@@ -198,7 +198,10 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
       loss: 1,
     } satisfies Required<api.QuantizeOptions>,
   ],
-  printGraph: [module, { types: true, weightsPath: (path: string) => path } satisfies Required<LiftOptions>],
+  printGraph: [
+    module,
+    { types: true, weightsPath: (path: string) => path, literals: 16 } satisfies Required<LiftOptions>,
+  ],
   graphJson: [module],
   graphDot: [module],
   explain: [module],

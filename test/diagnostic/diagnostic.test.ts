@@ -13,6 +13,7 @@ interface Marks {
   readonly label?: string;
   readonly others?: readonly (readonly [piece: string, message: string, file?: string])[];
   readonly help?: readonly string[];
+  readonly example?: string;
   /** Turns line ends into CRLF. */
   readonly crlf?: boolean;
   readonly color?: boolean;
@@ -22,7 +23,7 @@ const file = "model.net";
 
 describe("rendered diagnostics", () => {
   cases(import.meta.dirname, "render.txt", (input, { options, name }) => {
-    const { at, label, others = [], help, crlf, color = false } = options as Marks;
+    const { at, label, others = [], help, example, crlf, color = false } = options as Marks;
     const text = crlf ? input.replaceAll("\n", "\r\n") : input;
     const other = "net other {\n  y = f(x)\n}\n";
     const spanOf = (piece: string, where = file): Span => {
@@ -34,6 +35,7 @@ describe("rendered diagnostics", () => {
       ...(label === undefined ? {} : { label }),
       others: others.map(([piece, message, where]) => ({ span: spanOf(piece, where), message })),
       ...(help === undefined ? {} : { help }),
+      ...(example === undefined ? {} : { example }),
     });
     const sources = new Map([
       [file, text],

@@ -1,9 +1,7 @@
 // Checks that the two sides of a rule are equal, by evaluating both on random operands.
 
 import { given } from "#diagnostic/given.js";
-import type { Node, NodeId } from "#ir/graph.js";
-import { createFresh } from "#ir/fresh.js";
-import { nodeOf } from "#ir/graph.js";
+import type { NodeId } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
 import { elements, isInteger } from "#ir/type.js";
@@ -11,14 +9,13 @@ import type { Module, WeightStore } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
 import type { Random } from "#ops/random.js";
-import type { Ref } from "../rule/replacement-builder.js";
-import { materialize } from "../rule/replacement-builder.js";
 import type { Miss } from "../rule/match.js";
-import { matchAt } from "../rule/match.js";
 import type { Rule } from "../rule/rule.js";
-import type { Comparison, Element, Side } from "./compare-sides.js";
+import { applyOnce } from "./apply-once.js";
+import type { Comparison, Side } from "./compare-sides.js";
 import { compareSides, distance } from "./compare-sides.js";
-import { describeSides } from "./describe-sides.js";
+import type { Example, Shown } from "./example.js";
+import { missExample } from "./example.js";
 import type { ValueKind } from "./draw-values.js";
 import { drawInput, drawInteger, valueKinds } from "./draw-values.js";
 import { integersOf } from "./sample-integers.js";
@@ -35,7 +32,13 @@ export interface RuleCheckOptions {
   readonly attempts?: number;
 }
 
-/** The result of a check. The texts are examples. */
+/** How often something was found, with an example. */
+interface Places {
+  readonly places: number;
+  readonly example: Example;
+}
+
+/** The result of a check. Examples are as they were drawn; `shrinkExample` makes them small. */
 export interface RuleCheck {
   readonly rule: Rule;
   /** Samples: random graphs that the rule applied to. */
@@ -43,15 +46,15 @@ export interface RuleCheck {
   /** Elements that were compared: those that are finite on the left. */
   readonly compared: number;
   /** Operands for which the sides differ. */
-  readonly counterexample?: string;
+  readonly counterexample?: Example;
   /** Operands for which only the right side is finite, or infinite operands for which the sides differ. */
-  readonly notFinite?: string;
+  readonly notFinite?: Example;
   /** Operands for which the sides are zeros of different signs. */
-  readonly signOfZero?: string;
+  readonly signOfZero?: Example;
   /** How many samples have a right side that costs more than the left one, with an example; in multiply-accumulates if any differ. */
-  readonly costlier: { readonly places: number; readonly macs: boolean; readonly example?: string };
-  /** How often the left side matched and the rule still did not apply, for each reason, with an example. */
-  readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
+  readonly costlier: { readonly places: number; readonly macs: boolean; readonly example?: Example };
+  /** How often the left side matched and the rule still did not apply, for each reason. */
+  readonly misses: ReadonlyMap<Miss["kind"], Places>;
   /** Some of the samples, with the left side as it was before the rewrite. */
   readonly lefts: readonly Side[];
 }
@@ -70,7 +73,7 @@ const mostLefts = 6;
 export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   const { samples = 80, attempts = 8000, seed = 1 } = options;
   const found: Found = { compared: 0, counterexamples: [], greatest: new Map() };
-  const costlier = { places: 0, macs: false, example: "" };
+  const costlier: Costlier = { places: 0, macs: false };
   const lefts: Side[] = [];
   const { can, must } = integersOf(rule);
   const search = { rule, options, found, costlier, lefts };
@@ -84,8 +87,8 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
     rule,
     samples: plain.places + exact.places,
     compared: found.compared,
-    ...given({ counterexample: worst?.text, notFinite: found.notFinite, signOfZero: found.signOfZero }),
-    costlier: costlier.places > 0 ? costlier : { places: 0, macs: false },
+    ...given({ counterexample: worst?.example, notFinite: found.notFinite, signOfZero: found.signOfZero }),
+    costlier,
     // Many rules hold for f32 alone, which is no news.
     misses: must || (plain.places === 0 && exact.places > 0) ? exact.misses : plain.misses,
     lefts,
@@ -95,7 +98,13 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
 /** How often a rule applied to samples, and why it did not to others. */
 interface Applied {
   readonly places: number;
-  readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
+  readonly misses: ReadonlyMap<Miss["kind"], Places>;
+}
+
+interface Costlier {
+  places: number;
+  macs: boolean;
+  example?: Example;
 }
 
 const none: Applied = { places: 0, misses: new Map() };
@@ -112,7 +121,7 @@ function applied(
     readonly rule: Rule;
     readonly options: RuleCheckOptions;
     readonly found: Found;
-    readonly costlier: { places: number; macs: boolean; example: string };
+    readonly costlier: Costlier;
     readonly lefts: Side[];
   },
   how: {
@@ -123,7 +132,7 @@ function applied(
   },
 ): Applied {
   const random = seededRandom(how.seed);
-  const misses = new Map<Miss["kind"], { places: number; example: string }>();
+  const misses = new Map<Miss["kind"], Places>();
   const before = found.compared;
   let places = 0;
   for (let attempt = 0; attempt < how.attempts; attempt += 1) {
@@ -132,14 +141,12 @@ function applied(
     const sample = sampleRule(rule, random, options.createStore(), how.elements);
     if (!sample || (how.elements === "integers" && !hasIntegers(sample.module))) continue;
     const left: Side = sample;
-    const root = nodeOf(sample.module.graph, sample.root);
-    const reasons: Miss[] = [];
-    const application = matchAt(rule, sample.module, root, (miss) => void reasons.push(miss));
-    if (!application) {
-      noteMiss(misses, reasons.at(-1), left);
+    const once = applyOnce(rule, left);
+    if (!("right" in once)) {
+      noteMiss(misses, once.miss, left);
       continue;
     }
-    const right = replaceRoot(sample.module, root, application.replacement);
+    const { right } = once;
     noteCost(costlier, left, right);
     for (const kind of kindsAt(rule, places)) tryInputs(found, { rule, left, right, kind, random });
     places += 1;
@@ -162,7 +169,7 @@ function isEnough(
     readonly attempt: number;
     readonly places: number;
     readonly compared: number;
-    readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number }>;
+    readonly misses: Applied["misses"];
   },
   samples: number,
   attempts: number,
@@ -179,8 +186,8 @@ interface Found {
   readonly counterexamples: Counterexample[];
   /** The greatest |left| by kind of operands. */
   readonly greatest: Map<ValueKind, number>;
-  notFinite?: string;
-  signOfZero?: string;
+  notFinite?: Example;
+  signOfZero?: Example;
 }
 
 interface Counterexample {
@@ -188,7 +195,7 @@ interface Counterexample {
   readonly distance: number;
   /** Elements of all operands. */
   readonly size: number;
-  readonly text: string;
+  readonly example: Example;
 }
 
 interface Try {
@@ -221,19 +228,21 @@ function tryInputs(found: Found, { rule, left, right, kind, random }: Try): void
   const result: Comparison = compareSides(left, right, inputs);
   found.compared += result.compared;
   found.greatest.set(kind, Math.max(found.greatest.get(kind) ?? 0, result.greatest));
-  const describe = (element: Element): string => describeSides(left, right, { element, inputs });
-  if (result.differs && kind === "infinite") found.notFinite ??= describe(result.differs);
+  const example = (shown: Shown): Example => ({ left, right, inputs, shown });
+  if (result.differs && kind === "infinite")
+    found.notFinite ??= example({ kind: "not-finite", element: result.differs });
   else if (result.differs) {
     const size = [...inputs.values()].reduce((sum, one) => sum + elements(one.shape), 0);
     found.counterexamples.push({
       kind,
       distance: distance(result.differs),
       size,
-      text: describe(result.differs),
+      example: example({ kind: "differs", element: result.differs }),
     });
   }
-  if (result.onlyRightFinite) found.notFinite ??= describe(result.onlyRightFinite);
-  if (result.signOfZero) found.signOfZero ??= describe(result.signOfZero);
+  if (result.onlyRightFinite)
+    found.notFinite ??= example({ kind: "not-finite", element: result.onlyRightFinite });
+  if (result.signOfZero) found.signOfZero ??= example({ kind: "sign-of-zero", element: result.signOfZero });
 }
 
 function weightOperands({ module }: Side): ReadonlySet<NodeId> {
@@ -243,61 +252,44 @@ function weightOperands({ module }: Side): ReadonlySet<NodeId> {
   );
 }
 
+/** The smallest counterexample; those in which each variable has its own value come first. */
 function smallestOf({ counterexamples }: Found): Counterexample | undefined {
-  return counterexamples.toSorted((a, b) => a.size - b.size)[0];
+  const nodes = ({ example }: Counterexample): number => example.left.module.graph.nodes.size;
+  return counterexamples.toSorted((a, b) => nodes(b) - nodes(a) || a.size - b.size)[0];
 }
 
 /** The counterexample that is furthest off, if it is further off than the rule states. */
 function worstOf({ counterexamples, greatest }: Found, approx: number): Counterexample | undefined {
-  return counterexamples
-    .filter(({ kind, distance: off }) => off > approx * (greatest.get(kind) ?? 0))
-    .toSorted((a, b) => b.distance - a.distance)[0];
+  const [worst] = counterexamples
+    .map((one) => ({ ...one, beyond: approx * (greatest.get(one.kind) ?? 0) }))
+    .filter(({ distance: off, beyond }) => off > beyond)
+    .toSorted((a, b) => b.distance - a.distance);
+  if (!worst) return undefined;
+  const { shown, ...example } = worst.example;
+  return {
+    ...worst,
+    example: { ...example, shown: shown.kind === "differs" ? { ...shown, beyond: worst.beyond } : shown },
+  };
 }
 
-function noteMiss(
-  misses: Map<Miss["kind"], { places: number; example: string }>,
-  miss: Miss | undefined,
-  left: Side,
-): void {
+function noteMiss(misses: Map<Miss["kind"], Places>, miss: Miss | undefined, left: Side): void {
   if (!miss) return;
-  const known = misses.get(miss.kind);
-  if (known) known.places += 1;
-  else misses.set(miss.kind, { places: 1, example: describeSides(left, undefined, { miss }) });
+  const { places = 0, example } = misses.get(miss.kind) ?? {};
+  misses.set(miss.kind, { places: places + 1, example: example ?? missExample(miss, left) });
 }
 
 /**
  * A side costs more if it takes more multiply-accumulates; or as many, no fewer ops, and over a quarter more arithmetic. The margin is
  * there because the time of an operation depends on the target.
  */
-function noteCost(
-  costlier: { places: number; macs: boolean; example: string },
-  left: Side,
-  right: Side,
-): void {
+function noteCost(costlier: Costlier, left: Side, right: Side): void {
   const before = workOf(left.module, left.root);
   const after = workOf(right.module, right.root);
   const macs = after.macs > before.macs;
   const steps = after.macs === before.macs && after.ops >= before.ops && after.steps > 1.25 * before.steps;
   if (!macs && !steps) return;
   costlier.places += 1;
-  if (costlier.example === "" || (macs && !costlier.macs)) costlier.example = describeSides(left, right);
+  if (!costlier.example || (macs && !costlier.macs))
+    costlier.example = { left, right, inputs: new Map(), shown: { kind: "cost" } };
   costlier.macs ||= macs;
-}
-
-function replaceRoot(module: Module, root: Node, replacement: Ref): Side {
-  const { graph } = module;
-  const fresh = createFresh(graph);
-  const built = materialize(replacement, {
-    module,
-    root,
-    origin: root.origin,
-    fresh,
-  });
-  const nodes = new Map(graph.nodes);
-  for (const node of built.nodes) nodes.set(node.id, node);
-  const outputs = [{ name: "y", node: built.id }];
-  return {
-    module: { graph: { ...graph, nodes, outputs, nextId: fresh.next }, weights: module.weights },
-    root: built.id,
-  };
 }

@@ -114,8 +114,10 @@ function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
   });
   const ids = inputs.filter((id) => id !== undefined);
   if (ids.length < inputs.length) return undefined;
-  return add(state, (base) =>
-    makeNode({ ...base, op: name, inputs: ids, attributes: { ...attributes }, type }),
+  return add(
+    state,
+    (base) => makeNode({ ...base, op: name, inputs: ids, attributes: { ...attributes }, type }),
+    pattern.binder,
   );
 }
 
@@ -283,8 +285,12 @@ function sampleOperand(
     same && !positive && random.next() < 0.08
       ? same
       : constant
-        ? addConstant(state, type, fill ?? valuesOf(state, type))
-        : add(state, (base) => makeNode({ ...base, op: "input", inputs: [], attributes: {}, type }));
+        ? addConstant(state, type, fill ?? valuesOf(state, type), pattern.name)
+        : add(
+            state,
+            (base) => makeNode({ ...base, op: "input", inputs: [], attributes: {}, type }),
+            pattern.name,
+          );
   state.variables.set(pattern.name, node);
   return node;
 }
@@ -392,17 +398,23 @@ function likelier(
   return kind === undefined || kind.parse({ kind: "list", value, size: false }) !== undefined ? value : drawn;
 }
 
-function addConstant(state: SampleState, type: TensorType, fill: (index: number) => number): Node {
+function addConstant(
+  state: SampleState,
+  type: TensorType,
+  fill: (index: number) => number,
+  name?: string,
+): Node {
   const data = Float32Array.from({ length: elements(type.shape) }, (_, index) => fill(index));
   const weight = state.weights.add(`w${state.nodes.size}`, type, { kind: "literal", data });
-  return add(state, (base) => constantNode({ ...base, type }, weight));
+  return add(state, (base) => constantNode({ ...base, type }, weight), name);
 }
 
 type Base = Pick<Node, "id" | "name" | "position" | "origin">;
 
-function add(state: SampleState, make: (base: Base) => Node): Node {
+/** Adds a node; a value that the rule names has that name. */
+function add(state: SampleState, make: (base: Base) => Node, name?: string): Node {
   const id = state.nodes.size;
-  const node = make({ id, name: `v${id}`, position: id, origin: { spans: [] } });
+  const node = make({ id, name: name ?? `v${id}`, position: id, origin: { spans: [] } });
   state.nodes.set(id, node);
   return node;
 }

@@ -1,0 +1,76 @@
+// Applies a rule once to the root of a sample.
+
+import { createFresh } from "#ir/fresh.js";
+import type { Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import { makeNode } from "#ops/index.js";
+import type { Miss } from "../rule/match.js";
+import { matchAt } from "../rule/match.js";
+import type { Ref } from "../rule/replacement-builder.js";
+import { constantNode, materialize } from "../rule/replacement-builder.js";
+import type { Rule } from "../rule/rule.js";
+import type { Side } from "./compare-sides.js";
+
+/** The right side for a left one; or why the rule does not apply, if the left side matches at all. */
+export function applyOnce(
+  rule: Rule,
+  left: Side,
+): { readonly right: Side } | { readonly miss: Miss | undefined } {
+  const root = nodeOf(left.module.graph, left.root);
+  const reasons: Miss[] = [];
+  const application = matchAt(rule, left.module, root, (miss) => void reasons.push(miss));
+  if (!application) return { miss: reasons.at(-1) };
+  const { graph } = left.module;
+  const fresh = createFresh(graph);
+  const built = materialize(application.replacement, {
+    module: left.module,
+    root,
+    origin: root.origin,
+    fresh,
+  });
+  return { right: sideOf(left.module, built.id, built.nodes) };
+}
+
+/**
+ * The right side as the rule writes it: with an op for each term, also for those that compute constants. Its nodes are new, except for those
+ * of the left side that it uses.
+ */
+export function writtenSide(rule: Rule, left: Side): Side | undefined {
+  const root = nodeOf(left.module.graph, left.root);
+  const application = matchAt(rule, left.module, root);
+  if (!application) return undefined;
+  const { weights } = left.module;
+  const fresh = createFresh(left.module.graph);
+  const nodes: Node[] = [];
+  const made = new Map<Ref, NodeId>();
+  const make = (ref: Ref): NodeId => {
+    if (ref.kind === "node") return ref.id;
+    const known = made.get(ref);
+    if (known !== undefined) return known;
+    const inputs = ref.kind === "op" ? ref.operands.map(make) : [];
+    const id = fresh.nextId();
+    const name = fresh.unique("r");
+    const base = { id, name, position: id, type: ref.type, origin: root.origin };
+    if (ref.kind === "op") nodes.push(makeNode({ ...base, op: ref.op, inputs, attributes: ref.attributes }));
+    else {
+      const isNumber = ref.kind === "number";
+      const source = isNumber
+        ? ({ kind: "literal", data: Float32Array.of(ref.value) } as const)
+        : ({ kind: "absent" } as const);
+      nodes.push(constantNode(base, weights.add(name, ref.type, source)));
+    }
+    made.set(ref, id);
+    return id;
+  };
+  return sideOf(left.module, make(application.replacement), nodes);
+}
+
+function sideOf(module: Module, root: NodeId, added: readonly Node[]): Side {
+  const { graph, weights } = module;
+  const nodes = new Map(graph.nodes);
+  for (const node of added) nodes.set(node.id, node);
+  const nextId = 1 + [...nodes.keys()].reduce((most, id) => Math.max(most, id), 0);
+  const outputs = [{ name: "y", node: root }];
+  return { module: { graph: { ...graph, nodes, outputs, nextId }, weights }, root };
+}
