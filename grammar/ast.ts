@@ -19,6 +19,7 @@ export interface Comment extends Located {
   readonly ownLine: boolean;
 }
 
+/** The syntax tree of a file. */
 export interface Ast {
   readonly file: string;
   readonly items: readonly Item[];

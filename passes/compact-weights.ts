@@ -34,6 +34,7 @@ export interface CompactReport {
   readonly bytes: number;
 }
 
+/** How one weight is stored, and what that costs. */
 export interface CompactWeight {
   readonly name: string;
   /** The nodes that read it. */

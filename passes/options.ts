@@ -5,6 +5,7 @@ import type { CompactOptions } from "./compact-weights.js";
 import type { FuseOptions } from "./fuse.js";
 import type { SplitOptions } from "./split.js";
 
+/** The options that passes read. */
 export interface PassOptions extends SplitOptions, CompactOptions, FuseOptions {
   /** The user's own rules, in the order in which they are tried; see `compileRules`. */
   readonly rules?: readonly Rule[];

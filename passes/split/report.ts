@@ -93,6 +93,7 @@ export interface SplitLayer {
   readonly reason: string;
 }
 
+/** What was split, what was not and why, and the sums before and after. */
 export interface SplitReport {
   readonly mode: SplitMode["mode"];
   /** The name of the target whose seconds are modelled. */

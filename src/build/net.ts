@@ -68,6 +68,7 @@ export interface NetBuilder extends OpFunctions {
   output(name: string, value: Operand, options?: { readonly labels?: readonly string[] }): void;
 }
 
+/** What `net` takes. */
 export interface NetOptions extends Omit<ElaborateOptions, "net"> {
   /** The name of the text in messages; by default the name of the net, with `.net`. */
   readonly file?: string;

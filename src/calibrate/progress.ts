@@ -1,5 +1,6 @@
 // The progress of calibration.
 
+/** How far long work has come. */
 export interface Progress {
   /** The work being done: `running samples`. `done` starts again with each stage. */
   readonly stage: string;
@@ -8,6 +9,7 @@ export interface Progress {
   readonly all: number;
 }
 
+/** Called as long work goes on. */
 export type OnProgress = (progress: Progress) => void;
 
 /** Seconds of work before an estimate: the first steps compile and warm up. */

@@ -24,6 +24,7 @@ import { createWeightStore } from "#weights/store.js";
 /** The result for a rule never changes, and a program that compiles many models checks the same rules again and again. */
 const known = new WeakMap<Rule, RuleCheck>();
 
+/** What `checkRule` takes. */
 export interface RuleCheckOptions {
   /** The seed of the random operands; 1 by default. */
   readonly seed?: number;

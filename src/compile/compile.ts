@@ -19,6 +19,7 @@ import { runToEnd } from "#diagnostic/interruptible.js";
 import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
+/** What `compile` takes: the options of `elaborate`, `optimize` and `emit`. */
 export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, "target">, EmitModuleOptions {
   /** The name of the text in diagnostics and comments. */
   readonly file?: string;

@@ -8,6 +8,7 @@ import type { Tensor } from "#ir/tensor.js";
 import type { Distribution } from "#ops/distributions.js";
 import type { Approximation } from "./approximations.js";
 
+/** How far an approximated graph is from the model as it was written. */
 export interface Drift {
   /** The kind of inputs with the greatest drift, to which the figures belong. */
   readonly inputs: Distribution;

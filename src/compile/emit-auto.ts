@@ -26,6 +26,7 @@ export interface ForTarget {
   readonly module: Module;
 }
 
+/** What `emitAuto` takes. */
 export interface EmitAutoOptions extends Omit<EmitModuleOptions, "target" | "embedWeights" | "packedInto"> {
   /** The order in which a net tries its targets: `time`, the least modelled time first (the default), or `given`, that of the list. */
   readonly order?: "time" | "given";

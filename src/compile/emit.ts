@@ -47,6 +47,7 @@ import type { Devices } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
+/** What `emit` takes. */
 export interface EmitModuleOptions extends Devices, LowerOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;

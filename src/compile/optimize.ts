@@ -40,6 +40,7 @@ import { checkRules } from "./check-rules.js";
 import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
+/** What `optimize` takes. */
 export interface OptimizeOptions extends WinogradOptions {
   /** The target that the module is for: passes use its costs, and make what its kernels can compute. WebAssembly by default. */
   readonly target?: TargetName | Target;
@@ -129,6 +130,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   onTime: aFunction,
 };
 
+/** What `optimize` gives: the module after the passes, and reports on them. */
 export interface Optimized {
   readonly module: Module;
   /** The record of each pass, in order: the module before and after, its time, and the change as patches. */

@@ -15,6 +15,7 @@ import { plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { preprocessOf } from "#ops/layout.js";
 
+/** What `takePictures` takes; `docs/pictures.md` explains each. */
 export interface PictureOptions extends Partial<Preprocess> {
   /** Whether an input takes pictures; true by default. Without, only the labels are added. */
   readonly image?: boolean;

@@ -49,6 +49,7 @@ export interface Comparison {
   readonly drift?: Drift;
 }
 
+/** What `verifyArtifact` takes. */
 export interface VerifyOptions {
   /** The seed of the random inputs; 1 by default. */
   readonly seed?: number;

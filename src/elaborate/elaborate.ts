@@ -23,6 +23,7 @@ import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
 import { withPictures } from "./pictures.js";
 
+/** What `elaborate` takes. */
 export interface ElaborateOptions {
   /** Which net of the file; needed only if there are several. */
   readonly net?: string;

@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { apiReference } from "./api-reference.js";
 import { diagnosticsDoc } from "./diagnostics-doc.js";
 import { opsDoc } from "#report/ops-doc.js";
 import { targetOf } from "#compile/targets.js";
@@ -18,6 +19,7 @@ export const generated: readonly Generated[] = [
   // Others run modules, which fail where this part of them is stale; a second call then succeeds.
   ["src/runtime/text.ts", generateRuntimeText],
   ["src/build/op-calls.ts", opCallsText],
+  ["docs/api-reference.md", apiReference],
   ["docs/ops.md", opsDoc],
   ["docs/diagnostics.md", diagnosticsDoc],
   ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],

@@ -33,6 +33,7 @@ import type { WeightTextOptions } from "./lift-weights.js";
 import { liftWeight, weightFileOf } from "./lift-weights.js";
 import { inlineConstants } from "./inline-constants.js";
 
+/** What `printGraph` takes. */
 export interface LiftOptions {
   /** Whether a comment after each binding gives its type; true by default. */
   readonly types?: boolean;

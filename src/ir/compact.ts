@@ -5,6 +5,7 @@ import type { ReadF32 } from "./weights.js";
 /** The types in which the packed file may store weights on request. */
 export const weightTypes = ["f32", "f16", "int8"] as const;
 
+/** How the packed file stores weights. */
 export type WeightType = (typeof weightTypes)[number];
 
 /** The types of codes: integers, or halves, whose codes are their 16 bits. */

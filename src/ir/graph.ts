@@ -25,6 +25,7 @@ export type AttributeValue = number | boolean | string | readonly number[];
 // oxlint-disable-next-line no-empty-object-type
 export interface OpAttributes {}
 
+/** The name of an op. */
 export type OpName = keyof OpAttributes;
 
 /**
@@ -44,6 +45,7 @@ export interface Origin {
   readonly spans: readonly Span[];
 }
 
+/** What nodes of all ops have. */
 export interface NodeBase {
   readonly id: NodeId;
   /** The path of the binding, such as `x.2.d`; unique in the graph. */
@@ -98,6 +100,7 @@ export interface Output {
   readonly once?: true;
 }
 
+/** A graph: nodes by id, the outputs of the net, and the kernels that `fuse` has made. */
 export interface Graph {
   readonly name: string;
   readonly nodes: ReadonlyMap<NodeId, Node>;

@@ -34,6 +34,7 @@ export function bytesOf(element: Element = "f32"): 1 | 2 | 4 {
 /** The names of the targets, as for `--target`. */
 export const targetNames = ["js", "wasm", "wgsl"] as const;
 
+/** The name of a target. */
 export type TargetName = (typeof targetNames)[number];
 
 /** The fastest target for a CPU. */

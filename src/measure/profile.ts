@@ -36,6 +36,7 @@ import { bandwidthFor, integerRate, measureRoofline } from "./roofline.js";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
 
+/** What `profile` takes. */
 export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
   /** The model as written, for `counts`; the module itself by default. */
   readonly written?: Module;

@@ -1,5 +1,7 @@
 // The public API for Node: reads models and rules from files, writes modules and models to files, and opens WebGPU.
 
+// # Files, in Node (stable)
+
 export { checkNets, readModel, readRules } from "./read-model.js";
 export type { FileResult, Model, ReadOptions } from "./read-model.js";
 

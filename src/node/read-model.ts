@@ -26,6 +26,7 @@ export interface FileResult<T> extends Result<T> {
   readonly sources: ReadonlyMap<string, string>;
 }
 
+/** What `readModel` takes. */
 export interface ReadOptions extends ImportFileOptions {
   /** Which net of a `.net` file, if it has several. */
   readonly net?: string;

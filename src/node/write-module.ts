@@ -25,6 +25,7 @@ import { clashOf } from "./write-file.js";
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 
+/** What `writeModule` takes. */
 export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
   /** Files that are never overwritten: those from which the module was read. */
   readonly inputs?: readonly string[];
@@ -48,6 +49,7 @@ const writeAutoKinds: OptionKinds<WriteAutoOptions> = {
   shaders: aBoolean,
 };
 
+/** What `writeModule` wrote. */
 export interface WrittenModule {
   /** Without `weights`, which are only in their file. */
   readonly artifact: Artifact;
@@ -85,11 +87,13 @@ export function* writeModuleSteps(
   });
 }
 
+/** What `writeAuto` takes. */
 export interface WriteAutoOptions extends Omit<EmitAutoOptions, "packedInto"> {
   readonly inputs?: readonly string[];
   readonly shaders?: boolean;
 }
 
+/** What `writeAuto` wrote. */
 export interface WrittenAuto {
   readonly artifact: AutoArtifact;
   readonly files: readonly WrittenFile[];

@@ -18,6 +18,7 @@ import { runToEnd } from "#diagnostic/interruptible.js";
 import type { WrittenFile } from "./write-file.js";
 import { clashOf, writePieces } from "./write-file.js";
 
+/** What `writeOnnx` takes. */
 export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
   /** Files that are never overwritten: those from which the module was read. */
   readonly inputs?: readonly string[];

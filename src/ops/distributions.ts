@@ -43,8 +43,10 @@ const distributions = {
   zeros: () => () => 0,
 } as const satisfies Readonly<Record<string, (random: Random) => () => number>>;
 
+/** The name of a distribution of inputs. */
 export type Distribution = keyof typeof distributions;
 
+/** The distributions of inputs for comparisons. */
 export const distributionNames = Object.keys(distributions) as readonly Distribution[];
 
 /** Integers of a type, as far as f32 holds all of them exactly. */

@@ -36,6 +36,7 @@ type BeforeQuantizing = Pick<
   | "without"
 >;
 
+/** What `quantize` takes. */
 export interface QuantizeOptions extends BeforeQuantizing, Devices {
   /**
    * The largest loss in the outputs, Σ‖z − ẑ‖² / Σ‖z − E[z]‖² over the samples. Layers stay f32 where it would be exceeded. 0.01

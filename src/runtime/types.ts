@@ -71,6 +71,7 @@ export interface Progress {
   readonly total: number;
 }
 
+/** What `load` takes. */
 export interface LoadOptions {
   /** Default: the packed file next to the module, or the weights embedded in it. */
   readonly weights?: WeightsGiven | Promise<WeightsGiven>;
@@ -113,6 +114,7 @@ export interface LoadOptions {
 /** Tensors by name, dense and row-major. */
 export type Tensors = Readonly<Record<string, Float32Array>>;
 
+/** What `run` of a net takes. */
 export interface RunOptions {
   /** Arrays that receive the results, by output name; missing ones are allocated. */
   readonly into?: Tensors;

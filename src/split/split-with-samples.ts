@@ -37,6 +37,7 @@ type BeforeSplit = Pick<
   "winograd" | "winogradMemory" | "rules" | "fusions" | "rulesAt" | "trustRules" | "approx" | "without"
 >;
 
+/** What `splitNetwork` takes. */
 export interface SplitNetworkOptions extends BeforeSplit, Devices {
   /**
    * The limit: the share of the MACs or of the modelled time of the convolutions that remains, or the loss in the outputs,

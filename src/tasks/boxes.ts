@@ -131,6 +131,7 @@ export interface Detection {
   readonly height: number;
 }
 
+/** What `nms` takes. */
 export interface NmsOptions {
   /** Boxes with a score up to this are left out; 0 by default. */
   readonly score?: number;

@@ -1,5 +1,7 @@
 // What is done with a net's results: classes, boxes, peaks and masks. For pages and programs that use emitted modules; it imports nothing else.
 
+// # Results of nets (stable)
+
 export { joined, sigmoid, softmax, topK } from "./values.js";
 export type { Ranked } from "./values.js";
 export { inPicture, nms, ssdAnchors, ssdBoxes } from "./boxes.js";

@@ -18,6 +18,7 @@ export interface Peak {
   readonly value: number;
 }
 
+/** What `peaks` takes. */
 export interface PeakOptions {
   /** Places with a value up to this are left out; 0 by default. */
   readonly value?: number;

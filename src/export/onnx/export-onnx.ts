@@ -33,6 +33,7 @@ import { stepsOf } from "./steps.js";
 /** The largest file in bytes; protobuf has no larger messages. */
 const largest = 2 ** 31 - 1;
 
+/** What `exportOnnx` takes. */
 export interface ExportOptions {
   /** 18 to 21; 20 by default. */
   readonly opset?: number;

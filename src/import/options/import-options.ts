@@ -5,6 +5,7 @@ import { aFunction, aNumber, anObject, aText, listOf, mapOf } from "#diagnostic/
 import type { OpenData } from "#import/data-file.js";
 import type { GivenConstants } from "./constants.js";
 
+/** What the importers take. */
 export interface ImportOptions {
   /** The name of the model in messages, of its graph if that has none, and of the source of its weights. */
   readonly file?: string;
