@@ -6,6 +6,7 @@ import trueLabelText from "../images/labels.txt?raw";
 import { addChoice, duration, element, kibibytes, showBars, showFacts, titleOf } from "./controls.js";
 import { createNets, messageOf } from "./loading.js";
 import { createLoop } from "./loop.js";
+import { keepFiles } from "./offline.js";
 import { addOpening } from "./opening.js";
 import { createPad, paint } from "./pad.js";
 import { readPicture, toInput } from "./picture.js";
@@ -233,3 +234,4 @@ const demo: Demo = {
   now: () => shown,
 };
 Object.assign(globalThis, { cleaveDemo: demo });
+await keepFiles();

@@ -10,11 +10,14 @@ const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** No `eval`, and nothing from other servers. WebAssembly needs its own keyword, and the workers of its threads come from a blob. */
+/**
+ * No `eval`, and nothing from other servers. WebAssembly needs its own keyword, and the workers of its threads come from a blob; the service
+ * worker is a file.
+ */
 const policy = [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src blob:",
+  "worker-src 'self' blob:",
   "img-src 'self' data:",
 ].join("; ");
 

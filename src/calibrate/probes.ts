@@ -78,7 +78,7 @@ export async function openProbes(
   return {
     diagnostics: [],
     value: {
-      inputs: sampleInputs(cut.graph),
+      inputs: sampleInputs(cut),
       threads: nets.length > 1 ? nets.length : (nets[0]?.threads ?? 1),
       lanes: Math.max(1, nets.length),
       async run(sample, lane = 0) {

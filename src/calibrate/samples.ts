@@ -3,14 +3,13 @@
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
-import { given } from "#diagnostic/given.js";
-import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
-import type { Layout, Preprocess } from "#ir/preprocess.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import type { DType, Shape } from "#ir/type.js";
 import { elements, integerRanges, isInteger, isOf } from "#ir/type.js";
 import { plural } from "#ir/units.js";
-import { layoutOf } from "#ops/layout.js";
+import type { Module } from "#ir/weights.js";
+import { preprocessOf } from "#ops/preprocess.js";
 import { seededRandom } from "#ops/random.js";
 import { hashBytes } from "#runtime/hash.js";
 import { pause } from "./pause.js";
@@ -21,8 +20,7 @@ export interface SampleInput {
   readonly shape: Shape;
   /** f32 by default; the values of other types are integers. */
   readonly dtype?: DType;
-  /** What the net says about pictures as values. */
-  readonly layout?: Layout;
+  /** How pictures become values: as the net says, or its ops. */
   readonly picture?: Preprocess;
 }
 
@@ -49,13 +47,14 @@ export interface Samples {
   nameOf?(index: number): string;
 }
 
-/** The inputs for which samples of a graph have values. */
-export function sampleInputs(graph: Graph): SampleInput[] {
+/** The inputs for which samples of a net have values. */
+export function sampleInputs(module: Module): SampleInput[] {
+  const { graph } = module;
   return inputNodes(graph).map((node) => ({
     name: node.name,
     shape: node.type.shape,
     dtype: node.type.dtype,
-    ...given({ layout: layoutOf(graph, node), picture: graph.pictures?.get(node.name) }),
+    picture: graph.pictures?.get(node.name) ?? preprocessOf(module, node, {}).value,
   }));
 }
 

@@ -5,7 +5,7 @@ import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
-import { aText, expectOptions } from "#diagnostic/options.js";
+import { aText, expectOptions, optionsOf } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import type { ElaborateOptions } from "#elaborate/elaborate.js";
@@ -48,16 +48,20 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   };
 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
-  const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
+  const model =
+    start && ("graph" in start ? start : keep(elaborate(start, optionsOf(elaborateKinds, options))));
   const { target } = targetOf(options.target, options);
   // Rules and fusions in the model's own file come after those of the caller.
   const own = start && !("graph" in start) ? keep(rulesOf(start)) : noRules;
   const rules = own && joinRules([{ rules: options.rules ?? [], fusions: options.fusions ?? [] }, own]);
-  const optimized = model && rules && keep(optimize(model, { ...options, ...rules, target }));
+  const optimized =
+    model && rules && keep(optimize(model, { ...optionsOf(optimizeKinds, options), ...rules, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) for (const one of checkEmbedding(optimized.module)) diagnostics.push(one);
   if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
-  const artifact = keep(runToEnd(emitWithinLimits(optimized.module, { sources, ...options })));
+  const artifact = keep(
+    runToEnd(emitWithinLimits(optimized.module, { sources, ...optionsOf(emitKinds, options) })),
+  );
   return artifact ? { value: artifact, diagnostics } : { diagnostics };
 }

@@ -13,7 +13,7 @@ import type { Preprocess } from "#ir/preprocess.js";
 import { classesOf, fits, layouts, orders } from "#ir/preprocess.js";
 import { plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
-import { preprocessOf } from "#ops/layout.js";
+import { preprocessOf } from "#ops/preprocess.js";
 
 /** What `takePictures` takes; `docs/pictures.md` explains each. */
 export interface PictureOptions extends Partial<Preprocess> {
@@ -50,9 +50,9 @@ export function takePictures<M extends Module>(module: M, options: PictureOption
   const said = given(rest);
   let { graph } = module;
   if (image) {
-    const chosen = chooseInput(graph, input, said);
+    const chosen = chooseInput(module, input, said);
     if (!("op" in chosen)) return { diagnostics: [chosen] };
-    const { value, problem } = preprocessOf(graph, chosen, { ...graph.pictures?.get(chosen.name), ...said });
+    const { value, problem } = preprocessOf(module, chosen, { ...graph.pictures?.get(chosen.name), ...said });
     if (problem !== undefined)
       return { diagnostics: [error("wrong-input", `input \`${chosen.name}\`: ${problem}`)] };
     graph = { ...graph, pictures: new Map([...(graph.pictures ?? []), [chosen.name, value]]) };
@@ -65,7 +65,8 @@ export function takePictures<M extends Module>(module: M, options: PictureOption
   return { value: { ...module, graph }, diagnostics: [] };
 }
 
-function chooseInput(graph: Graph, name: string | undefined, said: Partial<Preprocess>): Node | Diagnostic {
+function chooseInput(module: Module, name: string | undefined, said: Partial<Preprocess>): Node | Diagnostic {
+  const { graph } = module;
   const inputs = inputNodes(graph);
   const names = inputs.map((input) => input.name);
   if (name !== undefined) {
@@ -76,7 +77,7 @@ function chooseInput(graph: Graph, name: string | undefined, said: Partial<Prepr
     return error("unknown-input", `${graph.name} has no input \`${name}\``, { help });
   }
   const known = inputs.filter((input) => graph.pictures?.has(input.name));
-  const fitting = inputs.filter((input) => preprocessOf(graph, input, said).problem === undefined);
+  const fitting = inputs.filter((input) => preprocessOf(module, input, said).problem === undefined);
   const candidates = [known, fitting, inputs].find((some) => some.length > 0) ?? [];
   const [only, ...others] = candidates;
   if (only && others.length === 0) return only;

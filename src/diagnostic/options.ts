@@ -1,6 +1,7 @@
 // Checks options of the public API at run time, before they are used, for callers without a type checker.
 
 import { expectArgument, hasProperties } from "./argument.js";
+import { suggest } from "./suggest.js";
 
 /** The values that an option takes: in words, and as a predicate. */
 export interface OptionKind {
@@ -11,13 +12,33 @@ export interface OptionKind {
 /** The kind of each option of T. The type requires a kind for every option. */
 export type OptionKinds<T> = { readonly [Name in keyof T]-?: OptionKind };
 
-/** Throws a TypeError unless `options` is an object whose properties are of their kinds. Undefined ones count as absent. */
+/**
+ * Throws a TypeError unless `options` is an object that has no other properties than these, each of its kind. Undefined ones count as absent.
+ */
 export function expectOptions<T>(call: string, options: T, kinds: OptionKinds<T>): void {
   expectArgument(call, "an object with options", options, hasProperties(options) && !Array.isArray(options));
+  for (const [name, value] of Object.entries(options as object))
+    if (value !== undefined && !Object.hasOwn(kinds, name))
+      throw new TypeError(
+        `${call} takes no option ${JSON.stringify(name)}; ${otherOptions(name, Object.keys(kinds))}`,
+      );
   for (const [name, { takes, holds }] of Object.entries<OptionKind>(kinds)) {
     const value = options[name as keyof T];
     expectArgument(call, `${name} as ${takes}`, value, value === undefined || holds(value));
   }
+}
+
+/** Those of the options that a call takes which a further call takes too. */
+export function optionsOf<T>(kinds: OptionKinds<T>, options: T): T {
+  return Object.fromEntries(
+    Object.entries(options as object).filter(([name]) => Object.hasOwn(kinds, name)),
+  ) as T;
+}
+
+/** The option that was probably meant, or all. */
+function otherOptions(name: string, known: readonly string[]): string {
+  const [nearest] = suggest(name, known);
+  return nearest === undefined ? `it takes ${known.join(", ")}` : `did you mean ${JSON.stringify(nearest)}?`;
 }
 
 export const aModule: OptionKind = {

@@ -6,7 +6,7 @@ import type { Graph } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Preprocess } from "#ir/preprocess.js";
 import { fits, labelsProblem, layouts, orders } from "#ir/preprocess.js";
-import { preprocessOf } from "#ops/layout.js";
+import { preprocessOf } from "#ops/preprocess.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { fail } from "./elaboration.js";
 import { evaluate } from "./expressions.js";
@@ -77,7 +77,7 @@ export function withPictures(state: Elaboration, graph: Graph): Graph {
   const pictures = new Map<string, Preprocess>();
   for (const [input, { said, span }] of state.pictures) {
     const node = nodeOf(graph, state.inputs.get(input) ?? -1);
-    const { value, problem } = preprocessOf(graph, node, said);
+    const { value, problem } = preprocessOf({ graph, weights: state.store }, node, said);
     if (problem !== undefined) fail(state, span, "wrong-argument", problem);
     pictures.set(input, value);
   }

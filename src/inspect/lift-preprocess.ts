@@ -2,13 +2,14 @@
 
 import type { CallExpression, Expression } from "#grammar/ast.js";
 import type { Preprocess } from "#ir/preprocess.js";
-import { defaultPreprocess } from "#ir/preprocess.js";
-import type { TensorType } from "#ir/type.js";
+import type { Node } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import { preprocessOf } from "#ops/preprocess.js";
 import { call, literalName, listExpression, noSpan, numberExpression } from "./lift-expressions.js";
 
-/** The call, without what is the default. It says the layout, which else depends on the ops that read the input. */
-export function liftPreprocess(preprocess: Preprocess, type: TensorType): CallExpression {
-  const usual = defaultPreprocess(type);
+/** The call, without what holds where nothing is said. It says the layout, which else depends on the ops that read the input. */
+export function liftPreprocess(preprocess: Preprocess, module: Module, input: Node): CallExpression {
+  const usual = preprocessOf(module, input, {}).value;
   const said = (Object.keys(usual) as (keyof Preprocess)[])
     .filter((key) => key === "layout" || String(preprocess[key]) !== String(usual[key]))
     .map((name) => ({ name, value: valueOf(preprocess[name]) }));

@@ -114,7 +114,7 @@ function lift(module: Module, options: LiftOptions, ownFile?: string): Lifted {
       kind: "input",
       name: nameOf(node.name),
       type: typeOf(graph, node),
-      ...(preprocess && { preprocess: liftPreprocess(preprocess, node.type) }),
+      ...(preprocess && { preprocess: liftPreprocess(preprocess, module, node) }),
       span: clock.span(),
     });
   }

@@ -13,6 +13,7 @@ import {
   anObject,
   expectOptions,
   objectOf,
+  optionsOf,
 } from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
@@ -77,7 +78,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
   const { target } = targetOf(name, options);
   onStep?.("making kernels");
-  const artifact = emit(module, options);
+  const artifact = emit(module, optionsOf(emitKinds, options));
   const schedule = scheduleModule(module, target);
   const gpu = artifact.needs
     ? await timedDevice(options.gpu as GPU | undefined, artifact.needs, options.f16 ?? false)

@@ -1,10 +1,9 @@
-// Finds the order of an input's axes from the ops that read it, and with that how pictures become its values.
+// Finds the order of an input's axes from the ops that read it.
 
 import type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
-import type { Layout, Preprocess } from "#ir/preprocess.js";
-import { defaultPreprocess, preprocessProblem, rangeProblem } from "#ir/preprocess.js";
+import type { Layout } from "#ir/preprocess.js";
 import { sameShape } from "#ir/type.js";
 
 /** Ops that take images, whose channels are last. */
@@ -39,17 +38,6 @@ export function layoutOf(graph: Graph, input: Node): Layout | undefined {
   }
   const [layout] = found;
   return found.size === 1 ? layout : undefined;
-}
-
-/** How pictures become values of an input: what is said, else what its readers say, else the default; and what is wrong with it. */
-export function preprocessOf(
-  graph: Graph,
-  input: Node,
-  said: Partial<Preprocess>,
-): { readonly value: Preprocess; readonly problem: string | undefined } {
-  const layout = layoutOf(graph, input);
-  const value = { ...defaultPreprocess(input.type), ...(layout && { layout }), ...said };
-  return { value, problem: preprocessProblem(value, input.type) ?? rangeProblem(value, input.type) };
 }
 
 /** Whether an op moves axis 1 to the end: a transpose, or a reshape where that axis has one extent. */

@@ -108,7 +108,7 @@ export async function quantize(
     const value = tell(quantizeWithoutSamples(base.module));
     return value ? { value, diagnostics: told } : { diagnostics: told };
   }
-  if (!tell(await checkSamples(samples, sampleInputs(base.module.graph)))) return { diagnostics: told };
+  if (!tell(await checkSamples(samples, sampleInputs(base.module)))) return { diagnostics: told };
   tell({ diagnostics: await outOfRange(module, samples, threads) });
   const how = given({ loss, threads, checkpoints, onProgress });
   const value = tell(await quantizeNet(base.module, samples, how));

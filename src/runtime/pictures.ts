@@ -31,7 +31,6 @@ interface Canvas {
 interface Context {
   imageSmoothingQuality: string;
   fillStyle: string;
-  clearRect(x: number, y: number, width: number, height: number): void;
   fillRect(x: number, y: number, width: number, height: number): void;
   drawImage(picture: Drawable, ...places: number[]): void;
   getImageData(x: number, y: number, width: number, height: number): Pixels;
@@ -95,32 +94,44 @@ function picturesAsValues(
     const whole = "picture" in picture ? picture.picture : picture;
     const within = pictureRegion(picture, what);
     if (isPixels(whole)) pixelValues(whole, within, input, values, at * size);
-    else storePixels(drawnPixels(whole, within, input, drawn, what), input, values, at * size);
+    else drawnValues(whole, within, at * size);
   }
   return values;
-}
 
-/** What a canvas makes of a picture. Its smoothing differs by browser, but it is several times as fast as reading all pixels. */
-function drawnPixels(
-  picture: Drawable,
-  within: Region,
-  input: PictureInput,
-  drawn: (width: number, height: number) => Context,
-  what: string,
-): Pixels {
-  const { from, width, height } = placing(within, input);
-  const context = drawn(width, height);
-  context.imageSmoothingQuality = "medium";
-  if (input.depth !== 4) {
-    context.fillStyle = `rgb(${input.pad} ${input.pad} ${input.pad})`;
-    context.fillRect(0, 0, width, height);
+  /** The canvas resizes the picture. Its smoothing differs by browser, but it is several times as fast as reading all pixels. */
+  function drawnValues(picture: Drawable, within: Region, start: number): void {
+    const { from, width, height } = placing(within, input);
+    const context = drawn(width, height);
+    // Without the property, as in Firefox, a canvas makes a pixel of at most four, however far a picture shrinks.
+    const isSmooth = "imageSmoothingQuality" in context;
+    if (isSmooth) context.imageSmoothingQuality = "medium";
+    if (isSmooth || (from.width <= 2 * width && from.height <= 2 * height)) {
+      storePixels(read(picture, from, context, width, height), input, values, start);
+      return;
+    }
+    const [left, top] = [Math.floor(within.x), Math.floor(within.y)];
+    const right = Math.ceil(within.x + within.width);
+    const bottom = Math.ceil(within.y + within.height);
+    const part = { x: left, y: top, width: right - left, height: bottom - top };
+    const pixels = read(picture, part, drawn(part.width, part.height), part.width, part.height);
+    pixelValues(pixels, { ...within, x: within.x - left, y: within.y - top }, input, values, start);
   }
-  context.drawImage(picture, from.x, from.y, from.width, from.height, 0, 0, width, height);
-  try {
-    return context.getImageData(0, 0, width, height);
-  } catch (cause) {
-    const why = `${what} comes from another site, and a page may not read its pixels`;
-    throw new Error(`${why}; load it with crossOrigin = "anonymous" from a server that allows it`, { cause });
+
+  /** The pixels of a part of a picture, in a size, on the ground of the input. */
+  function read(picture: Drawable, from: Region, context: Context, width: number, height: number): Pixels {
+    if (input.depth !== 4) {
+      context.fillStyle = `rgb(${input.pad} ${input.pad} ${input.pad})`;
+      context.fillRect(0, 0, width, height);
+    }
+    context.drawImage(picture, from.x, from.y, from.width, from.height, 0, 0, width, height);
+    try {
+      return context.getImageData(0, 0, width, height);
+    } catch (cause) {
+      const why = `${what} comes from another site, and a page may not read its pixels`;
+      throw new Error(`${why}; load it with crossOrigin = "anonymous" from a server that allows it`, {
+        cause,
+      });
+    }
   }
 }
 

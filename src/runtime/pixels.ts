@@ -68,8 +68,13 @@ export function pixelValues(
 ): void {
   const place = placing(within, input);
   const stride = pixels.data.length / (pixels.width * pixels.height);
-  const opaque = input.depth === 4 || stride < 4 ? pixels : withoutAlpha(pixels, input.pad);
-  storePixels(resized(opaque, place, input.depth === 4 ? stride : Math.min(3, stride)), input, values, start);
+  const made =
+    stride < 4
+      ? resized(pixels, place, stride)
+      : input.depth === 4
+        ? resizedWithAlpha(pixels, place)
+        : resized(withoutAlpha(pixels, input.pad), place, 3);
+  storePixels(made, input, values, start);
 }
 
 /** Stores pixels as values of an input, in its middle, and borders around them. */
@@ -143,6 +148,36 @@ function withoutAlpha(pixels: Pixels, pad: number): Pixels {
     solid[pixel + 3] = 255;
   }
   return { data: solid, width, height };
+}
+
+/** As `resized`, for pixels with transparency: the more opaque a pixel is, the more its color counts. */
+function resizedWithAlpha({ data, width, height }: Pixels, place: Placing): Pixels {
+  const weighted = { data: withColors(data, byteProduct), width, height };
+  const small = resized(weighted, place, 4);
+  if (small === weighted) return { data, width, height };
+  return { ...small, data: withColors(small.data, byteQuotient) };
+}
+
+/** Pixels with other colors, and the same transparency. */
+function withColors(
+  data: Pixels["data"],
+  colorOf: (color: number, alpha: number) => number,
+): Uint8ClampedArray {
+  const changed = Uint8ClampedArray.from(data);
+  for (let at = 0; at < data.length; at++)
+    if (at % 4 < 3) changed[at] = colorOf(data[at] ?? 0, data[at | 3] ?? 0);
+  return changed;
+}
+
+/** color · alpha / 255, as Pillow rounds it. */
+function byteProduct(color: number, alpha: number): number {
+  const product = color * alpha + 128;
+  return ((product >> 8) + product) >> 8;
+}
+
+/** The color whose product with alpha this is. */
+function byteQuotient(product: number, alpha: number): number {
+  return alpha > 0 ? Math.trunc((255 * product) / alpha) : product;
 }
 
 /**

@@ -128,7 +128,7 @@ export async function splitNetwork(
   if (hasErrors(told)) return stop();
   const beyond = limit.kind === "loss" ? [] : outOfReach(limit, leastShare(base, limit.kind, how));
   if (beyond.length > 0) return stop(beyond);
-  const checked = await checkSamples(samples, sampleInputs(base.graph));
+  const checked = await checkSamples(samples, sampleInputs(base));
   for (const one of checked.diagnostics) told.push(one);
   if (!checked.value) return stop();
   const odd = [

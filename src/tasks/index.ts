@@ -8,3 +8,5 @@ export { inPicture, nms, ssdAnchors, ssdBoxes } from "./boxes.js";
 export type { AnchorOptions, BoxOptions, Detection, NmsOptions } from "./boxes.js";
 export { maskToImageData, peaks } from "./maps.js";
 export type { Color, MapSize, MaskImage, Peak, PeakOptions } from "./maps.js";
+export { regions } from "./regions.js";
+export type { Region, RegionOptions } from "./regions.js";

@@ -103,7 +103,7 @@ export function maskToImageData(
 }
 
 /** The number of channels, and the value at a place. Throws if the map has another number of values. */
-function placesOf(
+export function placesOf(
   map: ArrayLike<number>,
   { width, height, channels = 1, channelsFirst = false }: MapSize,
 ): { readonly channels: number; readonly at: (x: number, y: number, channel: number) => number } {

@@ -291,6 +291,18 @@ test("every function of the API is tried", () => {
   expect([...Object.keys(calls), ...helpers].toSorted()).toEqual(Object.keys(functions).toSorted());
 });
 
+/** Functions whose last argument is an object that is no object with options. */
+const takeOthers = new Set(["print", "fixInputs", "writeSafetensors", "samplesOf"]);
+
+function takesOptions(name: string): boolean {
+  const last = calls[name]?.at(-1);
+  return (
+    !takeOthers.has(name) &&
+    Object.getPrototypeOf(last) === Object.prototype &&
+    !("graph" in (last as object))
+  );
+}
+
 /** The text is a path that may be written to. */
 const wrong = [null, 7, join(folder, "no"), true, [], {}, () => 1] as const;
 
@@ -340,6 +352,19 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
 
   test("takes right arguments", async () => {
     expect(await thrownBy(right)).toBeUndefined();
+  });
+
+  test.runIf(takesOptions(name))("an option that does not exist", async () => {
+    const last = right.length - 1;
+    const options = right[last] as object;
+    const [longest = ""] = Object.keys(options).toSorted((a, b) => b.length - a.length);
+    const thrown = await thrownBy(right.with(last, { ...options, [`${longest}s`]: 1 }));
+    expect(thrown).toBeInstanceOf(TypeError);
+    expect((thrown as TypeError).message).toContain(
+      `${name} takes no option "${longest}s"; did you mean "${longest}"?`,
+    );
+    const other = await thrownBy(right.with(last, { ...options, xyzzy: 1 }));
+    expect((other as TypeError).message).toContain(`${name} takes no option "xyzzy"; it takes `);
   });
 
   test.each(right.flatMap((_value, at) => wrong.map((value) => [at, value] as const)))(

@@ -10,7 +10,7 @@ import { smallProgram } from "./programs.js";
 export function packedFile(
   weights: readonly PackedWeight[],
   lanes: number,
-): { readonly file: Uint8Array; readonly model: Model } {
+): { readonly file: Uint8Array<ArrayBuffer>; readonly model: Model } {
   const program = { ...smallProgram({ lanes }), weights };
   const { elements, bytes, stored, hash, part } = runToEnd(placeWeights(program, { version: "0.0.0" }));
   const model: Model = {
@@ -22,5 +22,5 @@ export function packedFile(
     prepared: 0,
     weights: { file: "small.packed.safetensors", elements, hash, bytes, ...given({ stored }) },
   };
-  return { file: part.weights!, model };
+  return { file: Uint8Array.from(part.weights!), model };
 }

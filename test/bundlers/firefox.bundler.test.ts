@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compile } from "#compile/compile.js";
+import { writeArtifact } from "../../src/node/index.js";
 import type { Server } from "../web/chromium.js";
 import { isolation, serve } from "../web/chromium.js";
 import type { Ran } from "./fixture.js";
@@ -26,6 +28,12 @@ for (const target of targets) {
     [`${target}.js`]: program(`./${target}/small.mjs`),
   });
 }
+const picture = compile(
+  "net picture { input image: f32[1, 32, 32, 3] preprocess(scale=1)\n output y = relu(image) }",
+  { target: "js" },
+).value!;
+writeArtifact(picture, folder);
+write(folder, { "picture.html": page("") });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Page {
@@ -75,4 +83,29 @@ describe.skipIf(!hasFirefox || !isInstalled)("in Firefox", () => {
     },
     60_000,
   );
+
+  test("every pixel counts of a picture that is much larger than the input", async () => {
+    const opened = await browser.newPage();
+    try {
+      await opened.goto(`${server.url}/picture.html`);
+      const [given, drawn] = await opened.evaluate<number[][]>(`(async () => {
+        const canvas = new OffscreenCanvas(1024, 600);
+        const context = canvas.getContext("2d");
+        for (let x = 0; x < 1024; x += 7) context.fillRect(x, 0, 3, 600);
+        context.fillStyle = "red";
+        for (let y = 0; y < 600; y += 11) context.fillRect(0, y, 1024, 4);
+        const { load } = await import("/picture.mjs");
+        const net = await load();
+        const pictures = [context.getImageData(0, 0, 1024, 600), await createImageBitmap(canvas)];
+        const results = [];
+        for (const image of pictures) results.push([...(await net.run({ image })).y]);
+        return results;
+      })()`);
+      expect(drawn).toEqual(given);
+      // All have nearly the color of the whole.
+      expect(Math.max(...given!.filter((_, at) => at % 3 === 0))).toBeLessThan(120);
+    } finally {
+      await opened.close();
+    }
+  }, 60_000);
 });

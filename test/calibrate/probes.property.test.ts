@@ -135,9 +135,9 @@ test("a net that starts in the middle", async () => {
   const { graph } = residual;
   const [a, d, f] = ["a", "d", "f"].map((name) => nodeNamed(graph, name));
   const { value: probes } = await openProbes(residual, [f!, d!], { from: [a!, d!] });
-  expect(probes!.inputs).toEqual([
+  expect(probes!.inputs).toMatchObject([
     { name: "a", shape: [1, 8, 8, 8], dtype: "f32" },
-    { name: "d", shape: [1, 8, 8, 8], dtype: "f32", layout: "nhwc" },
+    { name: "d", shape: [1, 8, 8, 8], dtype: "f32", picture: { layout: "nhwc" } },
   ]);
   const sample = drawSample(graph, seededRandom(3));
   const whole = interpreted(residual, sample);

@@ -266,7 +266,7 @@ test("files that are not samples", async () => {
 });
 
 describe("the options of a command", () => {
-  const { graph } = elaborate(
+  const model = elaborate(
     parse("net n { input x: f32[N, 1, 2, 1]\n y = relu(x)\n output y }", "n.net").value!,
   ).value!;
 
@@ -283,7 +283,7 @@ describe("the options of a command", () => {
     });
     const session = { terminal, progress: terminal.progress, code: 0 };
     const options = command.opts<SampleOptions & { calibrate: string }>();
-    const read = await readSamples(graph, options, session);
+    const read = await readSamples(model, options, session);
     return { read, said, code: session.code };
   }
 

@@ -63,6 +63,37 @@ net n {
     expect(again.graph.pictures!.get("image")).toMatchObject({ mean: [0.5], std: [2], fit: "cover" });
   });
 
+  /** Ops at the head of a net, and the scale that follows from them. */
+  test.each([
+    ["image / 255", 1],
+    ["image * 0.00392156862 + 0", 1],
+    ["image / 127.5 - 1", 1],
+    ["1 - image / 127.5", 1],
+    ["(image - 127.5) / 127.5", 1],
+    ["image - [103.939, 116.779, 123.68]", 1],
+    ["[-123.7, -116.3, -103.5] + image", 1],
+    ["image |> resize(size=16x16) |> mul(0.0078)", 1],
+    ["image", 1 / 255],
+    ["image * 2 - 1", 1 / 255],
+    ["(image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]", 1 / 255],
+    ["image * 255 - 127.5", 1 / 255],
+    ["(image + 1) * 127.5 - [103.939, 116.779, 123.68]", 1 / 255],
+    ["image / 0", 1 / 255],
+    ["20 / image", 1 / 255],
+    ["image / 255 + image", 1 / 255],
+  ])("pixels stay bytes where the net itself scales them: %s", (head, scale) => {
+    const text = `net n {
+  input image: f32[N, 8, 8, 3]
+  output y = conv2d(${head}, filters=2, kernel=3x3)
+}`;
+    const { value } = takePictures(moduleOf(text));
+    expect(value!.graph.pictures!.get("image")!.scale).toBe(scale);
+    expect(takePictures(moduleOf(text), { scale: 2 }).value!.graph.pictures!.get("image")!.scale).toBe(2);
+    // What is printed means the same, whether passes left those ops or not.
+    for (const module of [value!, optimize(value!).value!.module])
+      expect(moduleOf(printGraph(module)).graph.pictures).toEqual(value!.graph.pictures);
+  });
+
   test("finds the only input that fits", () => {
     const { value } = takePictures(moduleOf(classifier("f32[N, 8, 8, 3]")));
     expect([...value!.graph.pictures!.keys()]).toEqual(["image"]);

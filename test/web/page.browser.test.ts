@@ -12,7 +12,7 @@ import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Shown } from "../../examples/web/shown.js";
 import { readModel } from "../../src/node/index.js";
-import { hasChromium, inPage, serve } from "./chromium.js";
+import { hasChromium, inPage, isolation, launch, ready, serve } from "./chromium.js";
 import { testDetecting } from "./detecting.js";
 import { testDrawing } from "./drawing.js";
 import { testFiles } from "./files.js";
@@ -154,6 +154,48 @@ describe.skipIf(!hasChromium)("the web page", () => {
       );
     } finally {
       plain.close();
+    }
+  });
+
+  test("pages that were open before open without a connection, with their networks", async () => {
+    const dist = join(folder, "dist");
+    const read = (path: string): Uint8Array | undefined => {
+      const file = join(dist, path === "/" ? "index.html" : path);
+      return existsSync(file) ? readFileSync(file) : undefined;
+    };
+    const server = await serve(read, isolation);
+    const browser = await launch();
+    try {
+      const page = await (await browser.newContext()).newPage();
+      const open = async (name: string): Promise<unknown> => {
+        await page.goto(`${server.url}/${name}`);
+        await ready(page, "cleaveDemo");
+        return page.evaluate("cleaveDemo.settled()");
+      };
+      const pages = ["index.html", "faces.html"];
+      const before: unknown[] = [];
+      // Files are kept soon after they were read.
+      const missing = `async () => {
+        const cache = await caches.open("cleave-pages");
+        const files = [location.href, ...performance.getEntriesByType("resource").map(({ name }) => name)];
+        const kept = await Promise.all(files.map((file) => cache.match(file)));
+        return files.filter((file, at) => !kept[at] && !file.endsWith(".safetensors") && !file.startsWith("blob:"));
+      }`;
+      for (const name of pages) {
+        before.push(await open(name));
+        await expect.poll(() => inPage(page, missing), { timeout: 10_000 }).toEqual([]);
+      }
+      server.close();
+      const known = ({ label, found }: Record<string, unknown>): unknown[] => [label, found];
+      for (const [at, name] of pages.entries()) {
+        const after = await open(name);
+        expect(known(after as Record<string, unknown>)).toEqual(known(before[at] as Record<string, unknown>));
+        expect(await inPage(page, "() => crossOriginIsolated")).toBe(true);
+      }
+      await expect(page.goto(`${server.url}/text.html`)).rejects.toThrow("ERR_FAILED");
+    } finally {
+      server.close();
+      await browser.close();
     }
   });
 

@@ -148,6 +148,25 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     expect(mean(actual, expected)).toBeLessThanOrEqual(3);
   });
 
+  test("a canvas whose smoothing skips pixels, as that of Firefox: all pixels count", async () => {
+    const context = await browser.newContext();
+    const other = await context.newPage();
+    await other.addInitScript("delete OffscreenCanvasRenderingContext2D.prototype.imageSmoothingQuality");
+    await other.goto(server.url);
+    await ready(other, "see");
+    const seen = (name: Name, kind: string): Promise<number[]> =>
+      inPage(other, "(...given) => see(...given)", "js", name, kind);
+    for (const name of ["smaller", "cover"] as const)
+      for (const kind of ["<canvas>", "OffscreenCanvas", "ImageBitmap", "<img>"])
+        expect([name, kind, await seen(name, kind)]).toEqual([name, kind, await see(name, "ImageData")]);
+    // What lies around a part is not seen.
+    expect(largest(await seen("smaller", "part of a canvas"), await see("smaller", "part"))).toBeLessThan(12);
+    // The canvas was larger before.
+    expect(await seen("contain", "<img>")).toEqual(await see("contain", "ImageData"));
+    expect(await seen("same", "<img>")).toEqual(await see("same", "ImageData"));
+    await context.close();
+  });
+
   test("channels first, blue first", async () => {
     const [plain, moved] = [await see("same", "<img>"), await see("first", "<img>")];
     const area = 24 * 32;

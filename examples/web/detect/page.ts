@@ -3,6 +3,7 @@
 import { addChoice, duration, element, kibibytes, showFacts, titleOf } from "../controls.js";
 import { createNets, messageOf } from "../loading.js";
 import { createLoop } from "../loop.js";
+import { keepFiles } from "../offline.js";
 import { addOpening, readBitmap } from "../opening.js";
 import { readManifest, sleep, threadCounts, whyNot } from "../programs.js";
 import { createCamera } from "./camera.js";
@@ -235,4 +236,5 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
     now,
   };
   Object.assign(globalThis, { cleaveDemo: demo });
+  await keepFiles();
 }

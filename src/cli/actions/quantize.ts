@@ -51,7 +51,7 @@ export async function quantizeModel(path: string, options: WriteOptions, session
   const prepared = await prepareQuantize(model, options, session);
   if (!prepared) return;
   const { base, read } = prepared;
-  const judged = read || test !== undefined ? await readJudged(base, read, options, session) : undefined;
+  const judged = read || test !== undefined ? await readJudged(model, read, options, session) : undefined;
   if (!judged && (read || test !== undefined)) return;
   const quantized = await quantizeBase(model, prepared, options, session);
   if (!quantized) return;

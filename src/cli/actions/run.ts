@@ -83,7 +83,7 @@ async function readRuns(
   options: RunOptions,
   session: Session,
 ): Promise<{ name: string; inputs: Inputs }[] | undefined> {
-  const ports = sampleInputs(model.graph);
+  const ports = sampleInputs(model);
   const image = imageOptions(options);
   if (files.length === 0) {
     const inputs = Object.fromEntries(

@@ -59,8 +59,9 @@ export async function splitModel(path: string, options: WriteOptions, session: S
   const model = loadModel(path, options, session);
   const outputs = model && outputsOf(model, options, session);
   const fitting = outputs && (await prepareFit(model, { ...options, calibrate }, session));
-  const judged = fitting && (await readJudged(fitting.base, fitting, options, session));
-  if (!model || !judged) return;
+  if (!model || !fitting) return;
+  const judged = await readJudged(model, fitting, options, session);
+  if (!judged) return;
   const made = await resumable(session, () =>
     withTried(fitting, session, (tried) => makeSplit({ ...fitting, model, tried, judged }, options, session)),
   );

@@ -16,7 +16,7 @@ import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
-import type { Graph } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";
 import { plural } from "#ir/units.js";
 import { openWeightFile } from "#weights/file.js";
@@ -46,37 +46,37 @@ export interface ReadSamples {
 
 /** The samples that the options select; undefined after errors. */
 export async function readSamples(
-  graph: Graph,
+  module: Module,
   options: SampleOptions & { readonly calibrate: string },
   session: Session,
 ): Promise<ReadSamples | undefined> {
   const { calibrate, samples = mostSamples, seed } = options;
   const choose = (all: number): number[] => chooseIndices(all, samples, seed);
-  return readSome(calibrate, choose, options.samples ?? 1, graph, options, session);
+  return readSome(calibrate, choose, options.samples ?? 1, module, options, session);
 }
 
 /** All samples of a folder or a file; undefined after errors. */
 export async function readAllSamples(
   path: string,
-  graph: Graph,
+  module: Module,
   options: ImageOptions,
   session: Session,
 ): Promise<ReadSamples | undefined> {
-  return readSome(path, (all) => chooseIndices(all, all, 0), 1, graph, options, session);
+  return readSome(path, (all) => chooseIndices(all, all, 0), 1, module, options, session);
 }
 
 async function readSome(
   path: string,
   choose: (all: number) => number[],
   fewest: number,
-  graph: Graph,
+  module: Module,
   options: ImageOptions,
   session: Session,
 ): Promise<ReadSamples | undefined> {
   const tell = (diagnostics: readonly Diagnostic[]): void => {
     session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
   };
-  const inputs = sampleInputs(graph);
+  const inputs = sampleInputs(module);
   const { value: all, diagnostics } = await openSamples(path, inputs, imageOptions(options));
   tell(diagnostics);
   if (!all) return undefined;

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import { given } from "#diagnostic/given.js";
-import type { Layout, Preprocess } from "#ir/preprocess.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import { defaultPreprocess, fits, layouts, orders } from "#ir/preprocess.js";
 import type { DType } from "#ir/type.js";
 
@@ -82,17 +82,15 @@ export function asksForPixels(options: ImageOptions): boolean {
 export interface PictureFacts {
   readonly shape: readonly number[];
   readonly dtype?: DType;
-  readonly layout?: Layout;
   readonly picture?: Preprocess;
 }
 
 /** How pictures become values of an input: by the options, what the model says, and defaults. */
 export function preprocessFor(
   options: ImageOptions,
-  { shape, dtype = "f32", layout, picture }: PictureFacts,
+  { shape, dtype = "f32", picture = defaultPreprocess({ shape, dtype }) }: PictureFacts,
 ): Preprocess {
-  const usual = picture ?? { ...defaultPreprocess({ shape, dtype }), ...given({ layout }) };
-  return { ...usual, ...imageOptions(options) };
+  return { ...picture, ...imageOptions(options) };
 }
 
 /** The image options among a command's options. */

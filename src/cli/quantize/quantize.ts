@@ -51,7 +51,7 @@ export async function prepareQuantize(
   }
   const base = untilSplit(model, options, session);
   if (!base || calibrate === undefined) return base && { base };
-  const read = await readSamples(base.graph, { ...options, calibrate }, session);
+  const read = await readSamples(model, { ...options, calibrate }, session);
   if (!read) return undefined;
   session.progress.show("looking at the samples");
   const isWrong = tell(await outOfRange(model, read.samples, threadsOf(options)), model, session);

@@ -70,7 +70,7 @@ export async function prepareFit(
   };
   if (tell(nothingToSplit(base))) return undefined;
   if (limit.kind !== "loss" && tell(outOfReach(limit, leastShare(base, limit.kind, how)))) return undefined;
-  const read = await readSamples(base.graph, options, session);
+  const read = await readSamples(model, options, session);
   if (!read) return undefined;
   session.progress.show("looking at the samples");
   tell([

@@ -58,14 +58,14 @@ export interface Judged {
 
 /** Reads `--test` and `--labels`; `calibration` are the samples of `--calibrate`. Undefined after errors. */
 export async function readJudged(
-  base: Module,
+  model: Module,
   calibration: ReadSamples | undefined,
   { test, labels, ...options }: Pick<SplitOptions, "test" | "labels"> & ImageOptions,
   session: Session,
 ): Promise<Judged | undefined> {
-  const { graph } = base;
-  const read = test === undefined ? calibration : await readAllSamples(test, graph, options, session);
+  const read = test === undefined ? calibration : await readAllSamples(test, model, options, session);
   if (!read || labels === undefined) return read && { samples: read.samples };
+  const { graph } = model;
   const classes = greatest(
     graph.outputs
       .map(({ node }) => nodeOf(graph, node).type.shape)

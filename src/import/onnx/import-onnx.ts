@@ -188,7 +188,7 @@ function importGraph(
           ...made.value,
           ...withIntegerSums({
             ...made.value,
-            graph: withMetadata(made.value.graph, from.model.metadata, new Set(images)),
+            graph: withMetadata(made.value, from.model.metadata, new Set(images)),
           }),
         },
       }

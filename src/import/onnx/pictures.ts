@@ -4,8 +4,9 @@ import type { Graph, Node } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import type { Preprocess } from "#ir/preprocess.js";
 import { labelsProblem, pictureSize, readPreprocess } from "#ir/preprocess.js";
+import type { Module } from "#ir/weights.js";
 import { imageKeys, ownKeys, pixelFormats, pixelRanges } from "#onnx/metadata.js";
-import { preprocessOf } from "#ops/layout.js";
+import { preprocessOf } from "#ops/preprocess.js";
 
 /** Facts of a model's file, by key. */
 type Metadata = ReadonlyMap<string, string>;
@@ -14,7 +15,8 @@ type Metadata = ReadonlyMap<string, string>;
  * The graph with what the metadata say: those that Cleave writes, those of ONNX (MetadataProps), and those that Ultralytics writes. `images`
  * are the inputs that the file calls images. What does not fit an input or an output is left out: metadata are hints.
  */
-export function withMetadata(graph: Graph, metadata: Metadata, images: ReadonlySet<string>): Graph {
+export function withMetadata(module: Module, metadata: Metadata, images: ReadonlySet<string>): Graph {
+  const { graph } = module;
   if (metadata.size === 0) return graph;
   const pictures = new Map<string, Preprocess>();
   const inputs = inputNodes(graph);
@@ -25,7 +27,7 @@ export function withMetadata(graph: Graph, metadata: Metadata, images: ReadonlyS
     const said =
       readPreprocess(jsonOf(metadata.get(`${ownKeys.preprocess}${input.name}`))) ??
       (isImage ? (imageMetadata(metadata) ?? ultralytics(metadata)?.said) : undefined);
-    const found = said && preprocessOf(graph, input, said);
+    const found = said && preprocessOf(module, input, said);
     if (found && found.problem === undefined && hasDepth(metadata, input, found.value))
       pictures.set(input.name, found.value);
   }
