@@ -17,6 +17,7 @@ export interface Region {
   readonly places: number;
 }
 
+/** Which regions count, and how far their rectangles reach. */
 export interface RegionOptions {
   /** Places with a value above this belong to a region; 0.5 by default. */
   readonly value?: number;
