@@ -9,8 +9,8 @@ import { nodesByKernel, topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { bytesText, countText } from "#ir/units.js";
 import { addedProduct } from "#ops/added-product.js";
-import type { Chain, Refusal } from "#rewrite/fusion/find-chains.js";
-import { findChains, kernelTemplate } from "#rewrite/fusion/find-chains.js";
+import type { Chain, Growth, Refusal } from "#rewrite/fusion/find-chains.js";
+import { growChain, kernelTemplate } from "#rewrite/fusion/find-chains.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
@@ -132,19 +132,11 @@ export function planFusions(
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
   const groups: FusedGroup[] = [];
   const refusals: Refusal[] = [];
+  const starts = topological(graph).filter(({ op }) => op !== "input" && op !== "constant");
+  const searches = all.map((fusion, order) => searchChains(graph, target, fusion, order, starts, isFree));
   // The nodes that a chain leaves of an overlapping one may still be worth a kernel. So there are several rounds.
   for (;;) {
-    const offers: Offer[] = [];
-    for (const [order, fusion] of all.entries()) {
-      const found = findChains(fusion, graph, target, isFree);
-      for (const refusal of found.refusals) refusals.push(refusal);
-      for (const chain of found.chains) {
-        const cost = costOf(graph, chain.template, chain.nodes, target);
-        const reason = objection(chain, cost, target);
-        if (reason === undefined) offers.push({ chain, cost, order });
-        else refusals.push({ fusion: fusion.name, nodes: chain.nodes, reason });
-      }
-    }
+    const offers = searches.flatMap((search) => search(refusals));
     const chosen = choose(offers, refusals);
     if (chosen.length === 0) break;
     for (const { chain, cost } of chosen) {
@@ -153,7 +145,7 @@ export function planFusions(
     }
   }
   const positions = new Map(topological(graph).map((node, at) => [node.id, at]));
-  addProducts(graph, target, groups, taken);
+  addProducts(graph, target, groups, taken, positions);
   const positionOf = (nodes: readonly Node[]): number => positions.get(nodes[0]?.id ?? -1) ?? 0;
   groups.sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
   const open = withoutTaken(refusals, groups).sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
@@ -164,15 +156,21 @@ export function planFusions(
  * Takes convolutions that only the sum of a kernel reads into that kernel, if the target adds products to sums. This saves a kernel, with
  * the same multiplications. Such a sum is not a chain, since neither of the two convolutions reads the other.
  */
-function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: Set<NodeId>): void {
+function addProducts(
+  graph: Graph,
+  target: Target,
+  groups: FusedGroup[],
+  taken: Set<NodeId>,
+  positions: ReadonlyMap<NodeId, number>,
+): void {
+  const place = ({ id }: Node): number => positions.get(id) ?? 0;
   for (const [at, group] of groups.entries()) {
-    const ids = new Set(group.nodes.map(({ id }) => id));
     const sides = group.nodes
       .filter((node) => node.op === "add")
       .flatMap((node) => operands(graph, node))
       .filter((side) => side.op === "conv2d" && side.kernel === undefined && !taken.has(side.id));
     for (const side of sides) {
-      const nodes = topological(graph).filter(({ id }) => ids.has(id) || id === side.id);
+      const nodes = [...group.nodes, side].sort((a, b) => place(a) - place(b));
       if (!addedProduct(graph, nodes)) continue;
       // The kernel adds the smaller one of two convolutions, so the template of the larger one may now be another.
       const { template } = kernelTemplate(graph, nodes, target);
@@ -185,6 +183,45 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
       break;
     }
   }
+}
+
+/**
+ * A search for the chains of a fusion, for several rounds. It gives those that are worth a kernel, and adds the reasons why others are not.
+ * What was found from a node on holds until one of the nodes that were looked at goes into a kernel; only then it searches there again.
+ */
+function searchChains(
+  graph: Graph,
+  target: Target,
+  fusion: Fusion,
+  order: number,
+  starts: readonly Node[],
+  isFree: (node: Node) => boolean,
+): (refusals: Refusal[]) => Offer[] {
+  /** By the first node: the nodes that were looked at and in no kernel yet. */
+  const found = new Map<NodeId, { readonly free: readonly Node[]; readonly offer?: Offer }>();
+  let left = starts;
+  return (refusals) => {
+    left = left.filter(isFree);
+    const grown: Growth[] = [];
+    for (const start of left) {
+      const known = found.get(start.id);
+      if (known?.free.every(isFree)) continue;
+      const growth = growChain(fusion, graph, target, start, isFree);
+      found.set(start.id, { free: growth.seen.filter(isFree) });
+      if (growth.refusal) refusals.push(growth.refusal);
+      grown.push(growth);
+    }
+    for (const { chain, seen } of grown) {
+      const [start] = seen;
+      if (!chain || !start) continue;
+      const cost = costOf(graph, chain.template, chain.nodes, target);
+      const reason = objection(chain, cost, target);
+      if (reason === undefined)
+        found.set(start.id, { free: seen.filter(isFree), offer: { chain, cost, order } });
+      else refusals.push({ fusion: fusion.name, nodes: chain.nodes, reason });
+    }
+    return left.flatMap(({ id }) => found.get(id)?.offer ?? []);
+  };
 }
 
 interface Offer {

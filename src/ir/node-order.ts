@@ -3,6 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node, NodeId } from "./graph.js";
 import { nodeOf } from "./graph.js";
+import { Heap } from "./heap.js";
 
 /**
  * The nodes in an order in which every operand precedes its users. Of the nodes that can come next, the one with the
@@ -78,48 +79,6 @@ export function memoise<T>(compute: (graph: Graph) => T): (graph: Graph) => T {
 
 function before(a: Node, b: Node): boolean {
   return a.position !== b.position ? a.position < b.position : a.id < b.id;
-}
-
-/** A binary min-heap; a sorted array would make the order quadratic for wide graphs. */
-class Heap<T> {
-  readonly #items: T[] = [];
-  readonly #before: (a: T, b: T) => boolean;
-
-  constructor(isBefore: (a: T, b: T) => boolean) {
-    this.#before = isBefore;
-  }
-
-  push(item: T): void {
-    const items = this.#items;
-    let index = items.length;
-    items.push(item);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = items[parent] as T;
-      if (!this.#before(item, above)) break;
-      items[index] = above;
-      index = parent;
-    }
-    items[index] = item;
-  }
-
-  pop(): T | undefined {
-    const items = this.#items;
-    const top = items[0];
-    const last = items.pop();
-    if (last === undefined || items.length === 0) return top;
-    let index = 0;
-    for (let child = 1; child < items.length; child = 2 * index + 1) {
-      const right = items[child + 1];
-      if (right !== undefined && this.#before(right, items[child] as T)) child += 1;
-      const below = items[child] as T;
-      if (!this.#before(below, last)) break;
-      items[index] = below;
-      index = child;
-    }
-    items[index] = last;
-    return top;
-  }
 }
 
 /** The nodes whose axis 0 is the open batch: those that depend on an input. */

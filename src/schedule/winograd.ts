@@ -5,6 +5,7 @@ import { aBoolean, aNumber } from "#diagnostic/options.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
+import { Heap } from "#ir/heap.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { storedWeightBytes, weightBandwidth } from "#ir/target.js";
@@ -80,16 +81,14 @@ export function chooseWinograd(
     return convolutions.map(({ node }) => ({ node: node.id, reason, costs: [] }));
   }
   const able = convolutions.filter(({ hindrance }) => hindrance === undefined);
-  const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, target)]));
+  const all = weightBytes(graph, target);
+  const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, target, all)]));
   const open = new Map([...costs].filter(([node]) => !fixed.has(node)));
   const taken = [...costs].reduce((sum, [node, { freed, transformed }]) => {
     const cost = transformed.find(({ size }) => size === fixed.get(node));
     return cost ? sum + cost.bytes - freed : sum;
   }, 0);
-  const { chosen, room } = chooseWithin(
-    winogradMemory * bytesInFloats(graph) - weightBytes(graph, target) - taken,
-    open,
-  );
+  const { chosen, room } = chooseWithin(winogradMemory * bytesInFloats(graph) - all - taken, open);
   return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
     const own = costs.get(node.id);
     if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
@@ -119,28 +118,59 @@ function chooseWithin(
   limit: number,
   costs: ReadonlyMap<NodeId, Costs>,
 ): { readonly chosen: ReadonlyMap<NodeId, Candidate>; readonly room: number } {
-  const candidates = [...costs].flatMap(([node, { direct, freed, transformed }]) =>
-    transformed.map((cost): Candidate => ({
+  const byNode = new Map(
+    [...costs].map(([node, { direct, freed, transformed }]) => [
       node,
-      ...cost,
-      more: cost.bytes - freed,
-      saving: direct - cost.seconds,
-    })),
+      transformed.map((cost): Candidate => ({
+        node,
+        ...cost,
+        more: cost.bytes - freed,
+        saving: direct - cost.seconds,
+      })),
+    ]),
   );
+  const candidates = [...byNode.values()].flat();
+  const orders = new Map(candidates.map((candidate, order) => [candidate, order]));
   const chosen = new Map<NodeId, Candidate>();
-  for (let room = limit; ;) {
-    let best: { readonly candidate: Candidate; readonly more: number; readonly value: number } | undefined;
-    for (const candidate of candidates) {
-      const before = chosen.get(candidate.node);
-      const more = candidate.more - (before?.more ?? 0);
-      const saving = candidate.saving - (before?.saving ?? 0);
-      const value = more > 0 ? saving / more : Number.POSITIVE_INFINITY;
-      if (more <= room && saving > 0 && value > (best?.value ?? 0)) best = { candidate, more, value };
+  const steps = new Heap<Step>((a, b) => a.value > b.value || (a.value === b.value && a.order < b.order));
+  const offer = (candidate: Candidate): void => {
+    const from = chosen.get(candidate.node);
+    const more = candidate.more - (from?.more ?? 0);
+    const saving = candidate.saving - (from?.saving ?? 0);
+    const value = more > 0 ? saving / more : Number.POSITIVE_INFINITY;
+    if (saving > 0) steps.push({ candidate, from, more, value, order: orders.get(candidate) ?? 0 });
+  };
+  for (const candidate of candidates) offer(candidate);
+  let room = limit;
+  // Steps that were too large; they may fit if a later step frees memory.
+  let large: Step[] = [];
+  for (let step = steps.pop(); step; step = steps.pop()) {
+    const { candidate, from, more } = step;
+    if (chosen.get(candidate.node) !== from) continue;
+    if (more > room) {
+      large.push(step);
+      continue;
     }
-    if (!best) return { chosen, room };
-    chosen.set(best.candidate.node, best.candidate);
-    room -= best.more;
+    chosen.set(candidate.node, candidate);
+    room -= more;
+    for (const other of byNode.get(candidate.node) ?? []) offer(other);
+    if (more >= 0) continue;
+    for (const one of large) steps.push(one);
+    large = [];
   }
+  return { chosen, room };
+}
+
+/** A change of the tiles of one layer. */
+interface Step {
+  readonly candidate: Candidate;
+  /** What was chosen for the layer before; a step from anything else is out of date. */
+  readonly from: Candidate | undefined;
+  /** Bytes more, and seconds saved for each of them. */
+  readonly more: number;
+  readonly value: number;
+  /** The place among all candidates: of steps that save as much, the first is taken. */
+  readonly order: number;
 }
 
 function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
@@ -206,10 +236,10 @@ function hindranceOfBytes(graph: Graph, node: NodeOf<"conv2d">, target: Target):
     : undefined;
 }
 
-function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
+/** `all`: the bytes of all weights of the graph. */
+function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target, all: number): Costs {
   const w = operands(graph, node)[1];
   const own = bytesOfWeights(graph, node, target);
-  const all = weightBytes(graph, target);
   const direct = workOf(graph, node, target, { template: "conv2d", winograd: 0 });
   const able = isInteger(node.type.dtype) ? integerSizes : sizes;
   const transformed = able.map((size): WinogradCost => {

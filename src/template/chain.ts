@@ -1,7 +1,7 @@
 // Decides which nodes can be one kernel: chains of ops that some template holds.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, TemplateName } from "#ir/graph.js";
+import type { Graph, Node, NodeId, TemplateName } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { broadcastOf } from "#ir/broadcast.js";
 import { outputIds, users } from "#ir/node-order.js";
@@ -25,34 +25,47 @@ export function isMap(node: Node): boolean {
   return opOf(node.op).scalar !== undefined;
 }
 
-/**
- * Why a node cannot continue a chain, whatever follows; undefined if it can. An empty chain takes any first node. A caller that grows a
- * chain step by step may pass the place of its last stage (−1 for none); else it is searched for.
- */
-export function joinProblem(
-  graph: Graph,
-  chain: readonly Node[],
-  node: Node,
-  lastStage = chain.findLastIndex((one) => !isMap(one)),
-): string | undefined {
-  if (chain.length >= maxOps) return `a kernel holds ${maxOps} ops at most`;
-  return isMap(node) ? mapProblem(graph, chain, node, lastStage) : stageProblem(graph, chain, node);
+/** The nodes of a chain so far, in order, with what is needed to look at the next one. */
+export interface GrowingChain {
+  readonly nodes: readonly Node[];
+  /** The place of each in `nodes`. */
+  readonly places: ReadonlyMap<NodeId, number>;
+  /** The place of the last stage; −1 without one. */
+  readonly lastStage: number;
+}
+
+/** A chain of given nodes. */
+export function chainOf(nodes: readonly Node[]): GrowingChain {
+  return {
+    nodes,
+    places: new Map(nodes.map((node, at) => [node.id, at])),
+    lastStage: nodes.findLastIndex((one) => !isMap(one)),
+  };
+}
+
+/** Why a node cannot continue a chain, whatever follows; undefined if it can. An empty chain takes any first node. */
+export function joinProblem(graph: Graph, chain: GrowingChain, node: Node): string | undefined {
+  if (chain.nodes.length >= maxOps) return `a kernel holds ${maxOps} ops at most`;
+  return isMap(node) ? mapProblem(graph, chain, node) : stageProblem(graph, chain, node);
 }
 
 /**
  * Why an elementwise step cannot continue the chain. Its operands must be values of the chain since the last stage, or sides that broadcast
  * in a simple way.
  */
-function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage: number): string | undefined {
+function mapProblem(
+  graph: Graph,
+  { nodes: chain, places, lastStage }: GrowingChain,
+  node: Node,
+): string | undefined {
   const { shape } = node.type;
-  const isReachable = (input: Node): boolean =>
-    chain.findLastIndex((one) => one.id === input.id) >= Math.max(lastStage, 0);
+  const isReachable = (input: Node): boolean => (places.get(input.id) ?? -1) >= Math.max(lastStage, 0);
   const inputs = operands(graph, node);
   for (const input of inputs) {
     if (isReachable(input)) {
       if (!sameShape(input.type.shape, shape))
         return `\`${node.name}\` repeats \`${input.name}\` from ${shapeText(input.type.shape)} to ${shapeText(shape)}`;
-    } else if (chain.some((one) => one.id === input.id)) {
+    } else if (places.has(input.id)) {
       return `\`${input.name}\` is read by \`${node.name}\`, after the value has gone through \`${chain[lastStage]?.name}\``;
     } else if (broadcastOf(input.type.shape, shape) === "general") {
       return `\`${input.name}\` repeats over \`${node.name}\` from ${shapeText(input.type.shape)} to ${shapeText(shape)}, which only a kernel of its own does`;
@@ -76,15 +89,14 @@ function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage:
 }
 
 /** Why a stage cannot continue the chain. It must take the only open value as its first operand, and nothing else of the chain. */
-function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+function stageProblem(graph: Graph, { nodes: chain, places }: GrowingChain, node: Node): string | undefined {
   const flow = chain.at(-1);
   if (!flow) return undefined;
   if (node.inputs[0] !== flow.id || node.inputs.lastIndexOf(flow.id) !== 0)
     return `\`${flow.name}\` is not the first operand of \`${node.name}\` alone`;
-  const inside = new Set([...chain, node].map((one) => one.id));
   for (const one of chain) {
     if (outputIds(graph).has(one.id)) return `\`${one.name}\` is an output of the net`;
-    const other = (users(graph).get(one.id) ?? []).find((id) => !inside.has(id));
+    const other = (users(graph).get(one.id) ?? []).find((id) => id !== node.id && !places.has(id));
     if (other !== undefined)
       return `\`${one.name}\` is also read by \`${nodeOf(graph, other).name}\`, but only a part of it is kept for \`${node.name}\``;
     if (one !== flow && node.inputs.includes(one.id))

@@ -11,7 +11,7 @@ import type { Fusion } from "./fusion.js";
 import { nextStates, startStates } from "./fusion.js";
 import type { Held } from "#template/chain.js";
 import { isByteSum } from "#template/byte-sums.js";
-import { isMap, joinProblem, templateOf } from "#template/chain.js";
+import { chainOf, isMap, joinProblem, templateOf } from "#template/chain.js";
 import { isConversion, isConvertedByReaders } from "#template/conversions.js";
 
 /** A legal chain: only nodes of the chain use its values, except the last one. So the kernel has one result. */
@@ -31,38 +31,24 @@ export interface Refusal {
   readonly reason: string;
 }
 
+/** What was found from one node on. */
+export interface Growth {
+  /** The longest legal chain of at least two nodes. */
+  readonly chain?: Chain;
+  /** Why a longer chain is not legal. */
+  readonly refusal?: Refusal;
+  /** The nodes that were looked at. If none of them goes into a kernel, the same is found again. */
+  readonly seen: readonly Node[];
+}
+
 /**
- * From every node on, the longest legal chain of at least two nodes. `isFree` says which nodes are not in a kernel yet.
+ * The longest legal chain of at least two nodes from a node on. `isFree` says which nodes are not in a kernel yet.
  *
  * A chain grows in the order of the graph: the next node is always the first one outside that reads one of its values. It is
  * legal if no value but the last is read outside or is an output of the net. So no path leaves the chain and comes back (it would
  * leave from an inner value), no operand from outside depends on the chain, and no two chains depend on each other.
  */
-export function findChains(
-  fusion: Fusion,
-  graph: Graph,
-  target: Target,
-  isFree: (node: Node) => boolean,
-): { readonly chains: Chain[]; readonly refusals: Refusal[] } {
-  const chains: Chain[] = [];
-  const refusals: Refusal[] = [];
-  for (const start of topological(graph)) {
-    if (start.op === "input" || start.op === "constant" || !isFree(start)) continue;
-    const { legal, refused } = grow(fusion, graph, target, start, isFree);
-    if (legal) chains.push({ fusion, ...legal });
-    if (refused) refusals.push({ fusion: fusion.name, ...refused });
-  }
-  return { chains, refusals };
-}
-
-interface Growth {
-  /** The longest legal chain of at least two nodes. */
-  readonly legal?: Omit<Chain, "fusion">;
-  /** Why a longer chain is not legal. */
-  readonly refused?: Omit<Refusal, "fusion">;
-}
-
-function grow(
+export function growChain(
   fusion: Fusion,
   graph: Graph,
   target: Target,
@@ -73,7 +59,7 @@ function grow(
   let states = startStates(fusion);
   // The lengths at which the chain matches all links.
   const finished: number[] = [];
-  const inside = new Set<NodeId>();
+  const places = new Map<NodeId, number>();
   // Nodes of the chain that nodes outside read.
   let open: Node[] = [];
   let reason: string | undefined;
@@ -93,34 +79,35 @@ function grow(
     }
     states = after;
     reason = isFree(next)
-      ? joinProblem(graph, chain, next, lastStage)
+      ? joinProblem(graph, { nodes: chain, places, lastStage }, next)
       : `\`${next.name}\` is in another kernel`;
     if (!isMap(next)) lastStage = chain.length;
+    places.set(next.id, chain.length);
     chain.push(next);
-    inside.add(next.id);
     if (reason !== undefined) break;
     if (states.has(fusion.links.length) && chain.length >= 2) finished.push(chain.length);
-    open = [...open, next].filter((node) => usersOf(graph, node).some((id) => !inside.has(id)));
-    next = nextUser(graph, open, inside);
+    open = [...open, next].filter((node) => usersOf(graph, node).some((id) => !places.has(id)));
+    next = nextUser(graph, open, places);
   }
-  let legal: Growth["legal"];
+  let legal: Chain | undefined;
   for (const length of finished.toReversed()) {
     const nodes = chain.slice(0, length);
     if (endsBeforeReaders(graph, nodes)) continue;
     const open = openProblem(graph, nodes);
     const held = open === undefined ? templateOf(graph, nodes, target) : { problem: open };
     if (held.template !== undefined) {
-      legal = { nodes, template: held.template };
+      legal = { fusion, nodes, template: held.template };
       break;
     }
     if (length === chain.length) reason ??= held.problem;
   }
   // A chain that ends before its second stage is not close to, say, depthwise → pointwise: it is not reported.
   const isChain = states.has(fusion.links.length) || stagesOf(chain).length > 1;
-  return {
-    ...given({ legal }),
-    ...(chain.length < 2 || reason === undefined || !isChain ? {} : { refused: { nodes: chain, reason } }),
-  };
+  const refusal =
+    chain.length < 2 || reason === undefined || !isChain
+      ? undefined
+      : { fusion: fusion.name, nodes: chain, reason };
+  return { ...given({ chain: legal, refusal }), seen: chain };
 }
 
 /** Nodes of a chain that do more than map elements. */
@@ -164,7 +151,11 @@ function openProblem(graph: Graph, chain: readonly Node[]): string | undefined {
 }
 
 /** The first node in the graph's order that reads a value of the chain and is not in it. */
-function nextUser(graph: Graph, open: readonly Node[], inside: ReadonlySet<NodeId>): Node | undefined {
+function nextUser(
+  graph: Graph,
+  open: readonly Node[],
+  inside: ReadonlyMap<NodeId, number>,
+): Node | undefined {
   let first: NodeId | undefined;
   for (const node of open) {
     for (const id of usersOf(graph, node)) {
@@ -200,7 +191,7 @@ export function kernelTemplate(graph: Graph, nodes: readonly Node[], target: Tar
   const added = target.addsProducts && !isOfBytes && addedProduct(graph, nodes)?.product;
   const chain = added ? nodes.filter((node) => node.id !== added.id) : nodes;
   for (const [at, node] of chain.entries()) {
-    const problem = joinProblem(graph, chain.slice(0, at), node);
+    const problem = joinProblem(graph, chainOf(chain.slice(0, at)), node);
     if (problem !== undefined) return { problem };
   }
   const open = openProblem(graph, nodes);

@@ -93,7 +93,9 @@ function compileFusion(item: FuseItem): Result<Fusion> {
  * `links.length` means that the whole chain is matched.
  */
 export function startStates(fusion: Fusion): ReadonlySet<number> {
-  return closure(fusion, [0]);
+  const states = new Set<number>();
+  addClosure(fusion, 0, states);
+  return states;
 }
 
 /** The states after one more node; empty if no chain of the fusion continues with it. */
@@ -103,21 +105,18 @@ export function nextStates(
   graph: Graph,
   node: Node,
 ): ReadonlySet<number> {
-  const next = [...states].flatMap((state) => {
+  const next = new Set<number>();
+  for (const state of states) {
     const link = fusion.links[state];
-    if (!link?.accepts(graph, node)) return [];
-    return [link.repeat === "*" ? state : state + 1];
-  });
-  return closure(fusion, next);
+    if (link?.accepts(graph, node)) addClosure(fusion, link.repeat === "*" ? state : state + 1, next);
+  }
+  return next;
 }
 
-function closure(fusion: Fusion, states: readonly number[]): ReadonlySet<number> {
-  const all = new Set<number>();
-  for (const start of states) {
-    all.add(start);
-    for (let state = start; (fusion.links[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
-  }
-  return all;
+/** Adds a state, and those that are reached from it without a node. */
+function addClosure(fusion: Fusion, start: number, all: Set<number>): void {
+  all.add(start);
+  for (let state = start; (fusion.links[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
 }
 
 function isFuseItem(item: { readonly kind: string }): item is FuseItem {
