@@ -29,7 +29,7 @@ export interface Ast {
   readonly lineStarts?: readonly number[];
 }
 
-export type Item = ConstItem | NetItem | BlockItem | RuleItem | FuseItem;
+export type Item = ConstItem | NetItem | BlockItem | ClassItem | RuleItem | RuleSetItem | FuseItem;
 
 /** What a doc comment (`## …`) says about an item, a parameter or a statement: its lines without `##`, joined by line ends. */
 interface Documented {
@@ -64,16 +64,42 @@ export interface Parameter extends Located, Documented {
   readonly default?: Expression;
 }
 
-/** `rule [approx] name: pattern => replacement where a = e, … when condition`. */
+/** `class act = relu | relu6`: a name for some ops, in rules and fusions. */
+export interface ClassItem extends Located {
+  readonly kind: "class";
+  readonly name: Name;
+  /** Ops and other classes. */
+  readonly members: readonly Name[];
+}
+
+/** `rule [approx(t)] [benefit(n)] name: pattern, … => replacement, … where a = e, … when condition`. */
 export interface RuleItem extends Located {
   readonly kind: "rule";
   readonly name: Name;
   /** For `rule approx(0.01) name:`, the stated tolerance. */
   readonly approx?: Expression;
-  readonly pattern: Expression;
-  readonly replacement: Expression;
+  /** For `rule benefit(2) name:`, which of several rules comes first. */
+  readonly benefit?: Expression;
+  /** The terms of the left side; usually one. */
+  readonly patterns: readonly Expression[];
+  /** The terms of the right side, one for each of the left side. */
+  readonly replacements: readonly Expression[];
   readonly where: readonly Where[];
   readonly when?: Expression;
+}
+
+/** `rules name before pass { rule … }`: rules that are placed and switched off together. */
+export interface RuleSetItem extends Located {
+  readonly kind: "rules";
+  readonly name: Name;
+  readonly place?: RulePlace;
+  readonly rules: readonly RuleItem[];
+}
+
+/** `before canonicalize`. */
+export interface RulePlace extends Located {
+  readonly side: "before" | "after";
+  readonly pass: Name;
 }
 
 interface Where extends Located {
@@ -266,6 +292,8 @@ export interface CallExpression extends Located {
   readonly kind: "call";
   readonly callee: Name;
   readonly binder?: Name;
+  /** `a?: relu(…)`: the op may be missing. */
+  readonly optional?: true;
   readonly arguments: readonly Argument[];
 }
 
@@ -287,6 +315,8 @@ export interface ConditionalExpression extends Located {
 export type Argument =
   | ({ readonly kind: "positional"; readonly value: Expression } & Located)
   | ({ readonly kind: "named"; readonly name: Name; readonly value: Expression } & Located)
+  /** `xs..`, `relu(xs)..`: any number of operands. */
+  | ({ readonly kind: "spread"; readonly value: Expression } & Located)
   | ({ readonly kind: "rest"; readonly name: Name } & Located);
 
 /** `x |> f(a)` means `f(x, a)`; `call.arguments` does not contain `x`. `x |> relu` has a call without arguments. */
@@ -311,8 +341,10 @@ export type BinaryOperator =
   | ">"
   | ">="
   | "and"
-  | "or";
+  | "or"
+  | "|";
 
+/** `a | b`, alternatives, is for the left sides of rules alone. */
 export interface BinaryExpression extends Located {
   readonly kind: "binary";
   readonly operator: BinaryOperator;

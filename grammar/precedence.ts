@@ -11,6 +11,7 @@ export const precedence = {
 } as const;
 
 const binary: { readonly [O in BinaryOperator]: number } = {
+  "|": 0.5,
   or: 1,
   and: 2,
   "==": precedence.comparison,

@@ -32,7 +32,7 @@ export const lowerTransposed: Pass = {
       const ref = lowered(module, createBuilder(graph), node, activations);
       if (!ref) continue;
       const origin = { pass: "lower-transposed", spans: root.origin.spans };
-      const { nodes } = materialize(ref, { module, root, origin, fresh });
+      const { nodes } = materialize([ref], { module, roots: [root], origin, fresh });
       for (const one of nodes) made.push(one);
       for (const one of [node, ...activations]) if (one !== root) dead.add(one.id);
       for (const id of node.inputs.slice(1)) if (isOnlyUse(module, id, node.id)) dead.add(id);

@@ -87,7 +87,7 @@ function wordingOf(context: FaultContext): Wording {
 
 // ── Beginnings ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const itemList = "`net`, `block`, `rule`, `fuse` or `const`";
+const itemList = "`net`, `block`, `rule`, `rules`, `class`, `fuse` or `const`";
 
 function noItem(context: FaultContext): Wording {
   const { found, tokens, index } = context;
@@ -174,7 +174,10 @@ function noExpression(context: FaultContext): Wording {
 const nameless: Readonly<Record<string, string>> = {
   netItem: "`net` needs a name",
   blockItem: "`block` needs a name",
+  classItem: "`class` needs a name",
+  classMember: "a class needs the names of its ops",
   ruleItem: "`rule` needs a name",
+  ruleSetItem: "`rules` needs a name",
   fuseItem: "`fuse` needs a name",
   constItem: "`const` needs a name",
   inputStatement: "`input` needs a name",
@@ -208,6 +211,8 @@ const examples: Readonly<Record<string, string>> = {
   [`type ${t.OpenBracket.name}`]: "`f32[1, 224, 224, 3]`; a scalar is `f32[]`",
   [`ruleItem ${t.Colon.name}`]: "`rule add_zero: x + 0 => x`",
   [`ruleItem ${t.FatArrow.name}`]: "`rule add_zero: x + 0 => x`",
+  [`classItem ${t.Equal.name}`]: "`class act = relu | relu6`",
+  [`ruleSetItem ${t.OpenBrace.name}`]: "`rules mine before canonicalize { … }`",
   [`fuseItem ${t.Colon.name}`]: "`fuse separable: depthwise -> elementwise* -> pointwise`",
 };
 
@@ -221,6 +226,13 @@ function noToken(context: FaultContext, expected: string): Wording {
   if (rule === "ruleItem" && expected === t.Colon.name && previous.tokenType === t.Approx) {
     const help = [`as in \`rule approx(0.01) ${found.image}: …\``];
     return { message: "`rule approx` needs its tolerance in parentheses", help };
+  }
+  // `c ? a : b` of other languages.
+  if (rule === "call" && previous.tokenType === t.Question)
+    return { ...misplacedElse({ ...context, found: previous, index: context.index - 1 }), at: previous };
+  if (rule === "ruleItem" && expected === t.Colon.name && previous.tokenType === t.Benefit) {
+    const help = [`as in \`rule benefit(2) ${found.image}: …\``];
+    return { message: "`rule benefit` needs its number in parentheses", help };
   }
   // `x: y` looks like the binder of a rule.
   const colon = context.tokens[context.index - 2];
@@ -328,6 +340,8 @@ function bracketed({ tokens, opener, rule }: FaultContext): string {
       return `the index after ${quoted(owner)}`;
     case "tolerance":
       return "the tolerance";
+    case "benefit":
+      return "the benefit";
     default:
       return "the parenthesis";
   }

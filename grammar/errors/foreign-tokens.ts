@@ -11,7 +11,6 @@ const instead: ReadonlyMap<string, string> = new Map([
   ["&&", "write `and`"],
   ["&", "write `and`"],
   ["||", "write `or`"],
-  ["|", "write `or`, or `|>` for a pipe"],
   ["!", "write `not`, or `!=`"],
   ["'", "write strings in double quotes"],
   ["“", 'write strings in straight quotes: `"`'],

@@ -158,10 +158,10 @@ function bareDoc(c: Comments, e: Expression): Doc {
 /** A call. If it has no arguments, `parentheses` says whether to print `()`. */
 export function callDoc(
   c: Comments,
-  { callee, binder, arguments: list, span }: CallExpression,
+  { callee, binder, optional, arguments: list, span }: CallExpression,
   parentheses: boolean,
 ): Doc {
-  const name = `${binder === undefined ? "" : `${printName(binder.text)}: `}${printName(callee.text)}`;
+  const name = `${binder === undefined ? "" : `${printName(binder.text)}${optional ? "?" : ""}: `}${printName(callee.text)}`;
   if (!parentheses && list.length === 0) return name;
   c.hoist(span.start);
   const slots = list.map((argument) => ({ span: argument.span, doc: () => argumentDoc(c, argument) }));
@@ -187,6 +187,8 @@ function argumentDoc(c: Comments, argument: Argument): Doc {
       return concat(`${printArgumentName(argument.name.text)}=`, expressionDoc(c, argument.value));
     case "rest":
       return `..${printName(argument.name.text)}`;
+    case "spread":
+      return concat(expressionDoc(c, argument.value), "..");
     default:
       return argument satisfies never;
   }

@@ -11,6 +11,7 @@ import type {
   Item,
   OutputStatement,
   RuleItem,
+  RuleSetItem,
   Statement,
 } from "../ast.js";
 import type { Comments } from "./comments.js";
@@ -24,7 +25,7 @@ import {
   trailing,
   typeDoc,
 } from "./print-expression.js";
-import { printBoundName, printName } from "./print-name.js";
+import { printBoundName, printName, printPassName } from "./print-name.js";
 import { quote } from "../quote.js";
 
 /** The items of a file and all remaining comments. */
@@ -42,7 +43,7 @@ function areApart(c: Comments): (before: Item, after: Item) => boolean {
 }
 
 function hasBody({ kind }: Item): boolean {
-  return kind === "net" || kind === "block";
+  return kind === "net" || kind === "block" || kind === "rules";
 }
 
 function itemDoc(c: Comments, item: Item): Doc {
@@ -53,8 +54,19 @@ function itemDoc(c: Comments, item: Item): Doc {
       return bodyDoc(c, `net ${printName(item.name.text)}`, item.body, item.span);
     case "block":
       return bodyDoc(c, blockHead(c, item), item.body, item.span);
+    case "class": {
+      const slots = item.members.map((member) => ({
+        span: member.span,
+        before: "| ",
+        doc: () => printName(member.text),
+      }));
+      const [first = "", ...others] = fillDocs(c, slots, "", 0);
+      return concat(`class ${printBoundName(item.name)} = `, first, indent(others));
+    }
     case "rule":
       return ruleDoc(c, item);
+    case "rules":
+      return rowsInBraces(c, ruleSetHead(item), item.rules, item.span, ruleDoc);
     case "fuse":
       return fuseDoc(c, item);
     default:
@@ -129,12 +141,25 @@ function blockHead(c: Comments, { name, parameters, parametersSpan, span }: Bloc
   );
 }
 
+function ruleSetHead({ name, place }: RuleSetItem): string {
+  return `rules ${printName(name.text)}${place ? ` ${place.side} ${printPassName(place.pass.text)}` : ""}`;
+}
+
 /** A rule on one line, or each of its parts on a separate line. */
-function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when }: RuleItem): Doc {
+function ruleDoc(c: Comments, item: RuleItem): Doc {
+  const { name, approx, benefit, patterns, replacements, where, when } = item;
   const tolerance = approx === undefined ? "" : concat("approx(", expressionDoc(c, approx), ") ");
+  const order = benefit === undefined ? "" : concat("benefit(", expressionDoc(c, benefit), ") ");
+  const terms = (list: readonly Expression[], sign: string): RulePart[] =>
+    list.map((value, k) => ({
+      start: value.span.start,
+      before: k === 0 ? sign : ifBroken(" ".repeat(sign.length)),
+      value,
+      after: k < list.length - 1 ? "," : "",
+    }));
   const parts = [
-    { start: pattern.span.start, before: "", value: pattern },
-    { start: replacement.span.start, before: "=> ", value: replacement },
+    ...terms(patterns, ""),
+    ...terms(replacements, "=> "),
     ...where.map((binding, k) => ({
       start: binding.span.start,
       before: concat(k === 0 ? "where " : ifBroken("      "), `${printBoundName(binding.name)} = `),
@@ -143,14 +168,14 @@ function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when 
     })),
     ...(when === undefined ? [] : [{ start: when.span.start, before: "when ", value: when }]),
   ];
-  const comment = trailing(c, pattern.span.start);
+  const comment = trailing(c, patterns[0]?.span.start ?? 0);
   const docs = parts.map(({ start, before, value, after = "" }: RulePart, k) => {
     const next = parts[k + 1];
     const comments = leading(c, start);
     const doc = concat(line, comments, before, expressionDoc(c, value), after);
     return next === undefined ? doc : concat(doc, trailing(c, next.start));
   });
-  return group("rule ", tolerance, `${printName(name.text)}:`, comment, indent(docs));
+  return group("rule ", tolerance, order, `${printName(name.text)}:`, comment, indent(docs));
 }
 
 interface RulePart {
@@ -204,7 +229,9 @@ function ifDoc(c: Comments, { branches, otherwise, span }: IfStatement): Doc {
     const words = index === 0 ? "if " : condition ? " else if " : " else";
     const head = concat(words, condition ? expressionDoc(c, condition) : "");
     const [only] = statements;
-    return inline && only ? inlineBody(c, head, only) : brokenBody(c, head, statements, own.end - 1);
+    return inline && only
+      ? inlineBody(head, statementDoc(c, only))
+      : brokenBody(c, head, statements, own.end - 1, statementDoc);
   });
   return inline ? group(docs) : concat(docs);
 }
@@ -213,9 +240,20 @@ function ifDoc(c: Comments, { branches, otherwise, span }: IfStatement): Doc {
 
 /** Statements in braces: one per line. A single one is on the line of its braces if it was there and fits. */
 function bodyDoc(c: Comments, head: Doc, body: readonly Statement[], span: Span): Doc {
+  return rowsInBraces(c, head, body, span, statementDoc);
+}
+
+/** The same for statements, or for the rules of a set. */
+function rowsInBraces<T extends Item | Statement>(
+  c: Comments,
+  head: Doc,
+  body: readonly T[],
+  span: Span,
+  docOf: (c: Comments, element: T) => Doc,
+): Doc {
   const [only, ...others] = body;
   const inline = only !== undefined && others.length === 0 && isOneLine(c, span);
-  return inline ? group(inlineBody(c, head, only)) : brokenBody(c, head, body, span.end - 1);
+  return inline ? group(inlineBody(head, docOf(c, only))) : brokenBody(c, head, body, span.end - 1, docOf);
 }
 
 /** Whether the text has a part on one line, without a comment in it. */
@@ -224,16 +262,21 @@ function isOneLine(c: Comments, { start, end }: Span): boolean {
   return first !== undefined && first === c.line(end - 1) && !c.anyBefore(end - 1);
 }
 
-function inlineBody(c: Comments, head: Doc, statement: Statement): Doc {
-  return concat(head, " {", indent(line, statementDoc(c, statement)), line, "}");
+function inlineBody(head: Doc, element: Doc): Doc {
+  return concat(head, " {", indent(line, element), line, "}");
 }
 
-/** A body whose statements are on lines of their own; `end` is the offset of its `}`. */
-function brokenBody(c: Comments, head: Doc, body: readonly Statement[], end: number): Doc {
+/** A body whose rows are on lines of their own; `end` is the offset of its `}`. */
+function brokenBody<T extends Item | Statement>(
+  c: Comments,
+  head: Doc,
+  body: readonly T[],
+  end: number,
+  docOf: (c: Comments, element: T) => Doc,
+): Doc {
   if (body.length === 0 && !c.anyBefore(end)) return concat(head, " {}");
   const comment = trailing(c, body[0]?.span.start ?? end);
-  const rows =
-    body.length === 0 && !c.anyBefore(end) ? "" : indent(hardLine, rowsDoc(c, body, end, statementDoc));
+  const rows = body.length === 0 && !c.anyBefore(end) ? "" : indent(hardLine, rowsDoc(c, body, end, docOf));
   return concat(head, " {", comment, rows, hardLine, "}");
 }
 

@@ -16,6 +16,11 @@ export function printArgumentName(name: string): string {
   return plain.test(name) ? name : quote(name, "`");
 }
 
+/** The name of a pass, whose words may be keywords: `fuse`, `fold-batch-norm`. */
+export function printPassName(name: string): string {
+  return name.split("-").every((word) => plain.test(word)) ? name : quote(name, "`");
+}
+
 /** A name that is bound. Unnecessary backticks stay, since without them the name may be a literal. */
 export function printBoundName({ text, quoted }: Name): string {
   return quoted ? quote(text, "`") : printName(text);

@@ -19,7 +19,9 @@ export interface ItemCstNode extends CstNode {
 export type ItemCstChildren = {
   netItem?: NetItemCstNode[];
   blockItem?: BlockItemCstNode[];
+  classItem?: ClassItemCstNode[];
   ruleItem?: RuleItemCstNode[];
+  ruleSetItem?: RuleSetItemCstNode[];
   fuseItem?: FuseItemCstNode[];
   constItem?: ConstItemCstNode[];
   Newline: IToken[];
@@ -71,6 +73,28 @@ export type ParameterCstChildren = {
   expression?: ExpressionCstNode[];
 };
 
+export interface ClassItemCstNode extends CstNode {
+  name: "classItem";
+  children: ClassItemCstChildren;
+}
+
+export type ClassItemCstChildren = {
+  Class: IToken[];
+  Identifier: IToken[];
+  Equal: IToken[];
+  classMember: ClassMemberCstNode[];
+  Bar?: IToken[];
+};
+
+export interface ClassMemberCstNode extends CstNode {
+  name: "classMember";
+  children: ClassMemberCstChildren;
+}
+
+export type ClassMemberCstChildren = {
+  Identifier: IToken[];
+};
+
 export interface RuleItemCstNode extends CstNode {
   name: "ruleItem";
   children: RuleItemCstChildren;
@@ -79,14 +103,51 @@ export interface RuleItemCstNode extends CstNode {
 export type RuleItemCstChildren = {
   Rule: IToken[];
   tolerance?: ToleranceCstNode[];
+  benefit?: BenefitCstNode[];
   Identifier: IToken[];
   Colon: IToken[];
   expression: (ExpressionCstNode)[];
+  Comma?: (IToken)[];
   FatArrow: IToken[];
   Where?: IToken[];
   whereBinding?: WhereBindingCstNode[];
-  Comma?: IToken[];
   condition?: ConditionCstNode[];
+};
+
+export interface RuleSetItemCstNode extends CstNode {
+  name: "ruleSetItem";
+  children: RuleSetItemCstChildren;
+}
+
+export type RuleSetItemCstChildren = {
+  Rules: IToken[];
+  Identifier: IToken[];
+  rulePlace?: RulePlaceCstNode[];
+  OpenBrace: IToken[];
+  ruleLine?: RuleLineCstNode[];
+  CloseBrace: IToken[];
+};
+
+export interface RuleLineCstNode extends CstNode {
+  name: "ruleLine";
+  children: RuleLineCstChildren;
+}
+
+export type RuleLineCstChildren = {
+  ruleItem: RuleItemCstNode[];
+  Newline: IToken[];
+};
+
+export interface RulePlaceCstNode extends CstNode {
+  name: "rulePlace";
+  children: RulePlaceCstChildren;
+}
+
+export type RulePlaceCstChildren = {
+  Before?: IToken[];
+  After?: IToken[];
+  ArgumentName: IToken[];
+  Minus?: IToken[];
 };
 
 export interface ToleranceCstNode extends CstNode {
@@ -96,6 +157,18 @@ export interface ToleranceCstNode extends CstNode {
 
 export type ToleranceCstChildren = {
   Approx: IToken[];
+  OpenParen: IToken[];
+  expression: ExpressionCstNode[];
+  CloseParen: IToken[];
+};
+
+export interface BenefitCstNode extends CstNode {
+  name: "benefit";
+  children: BenefitCstChildren;
+}
+
+export type BenefitCstChildren = {
+  Benefit: IToken[];
   OpenParen: IToken[];
   expression: ExpressionCstNode[];
   CloseParen: IToken[];
@@ -416,6 +489,7 @@ export interface CallCstNode extends CstNode {
 
 export type CallCstChildren = {
   Identifier?: (IToken)[];
+  Question?: IToken[];
   Colon?: IToken[];
   arguments?: (ArgumentsCstNode)[];
 };
@@ -438,7 +512,7 @@ export interface ArgumentCstNode extends CstNode {
 }
 
 export type ArgumentCstChildren = {
-  DotDot?: IToken[];
+  DotDot?: (IToken)[];
   Identifier?: IToken[];
   ArgumentName?: IToken[];
   Equal?: IToken[];

@@ -42,7 +42,9 @@ class Parser extends CstParser {
     this.OR([
       { ALT: () => this.SUBRULE(this.netItem) },
       { ALT: () => this.SUBRULE(this.blockItem) },
+      { ALT: () => this.SUBRULE(this.classItem) },
       { ALT: () => this.SUBRULE(this.ruleItem) },
+      { ALT: () => this.SUBRULE(this.ruleSetItem) },
       { ALT: () => this.SUBRULE(this.fuseItem) },
       { ALT: () => this.SUBRULE(this.constItem) },
     ]);
@@ -83,23 +85,63 @@ class Parser extends CstParser {
     });
   });
 
+  private readonly classItem = this.RULE("classItem", () => {
+    this.CONSUME(t.Class);
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Equal);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Bar, DEF: () => this.SUBRULE(this.classMember) });
+  });
+
+  private readonly classMember = this.RULE("classMember", () => void this.CONSUME(t.Identifier));
+
   private readonly ruleItem = this.RULE("ruleItem", () => {
     this.CONSUME(t.Rule);
     this.OPTION1(() => this.SUBRULE(this.tolerance));
+    this.OPTION2(() => this.SUBRULE(this.benefit));
     this.CONSUME(t.Identifier);
     this.CONSUME(t.Colon);
-    this.SUBRULE1(this.expression);
+    this.AT_LEAST_ONE_SEP1({ SEP: t.Comma, DEF: () => this.SUBRULE1(this.expression) });
     this.CONSUME(t.FatArrow);
-    this.SUBRULE2(this.expression);
-    this.OPTION2(() => {
+    this.AT_LEAST_ONE_SEP2({ SEP: t.Comma, DEF: () => this.SUBRULE2(this.expression) });
+    this.OPTION3(() => {
       this.CONSUME(t.Where);
-      this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.whereBinding) });
+      this.AT_LEAST_ONE_SEP3({ SEP: t.Comma, DEF: () => this.SUBRULE(this.whereBinding) });
     });
-    this.OPTION3(() => this.SUBRULE(this.condition));
+    this.OPTION4(() => this.SUBRULE(this.condition));
+  });
+
+  private readonly ruleSetItem = this.RULE("ruleSetItem", () => {
+    this.CONSUME(t.Rules);
+    this.CONSUME(t.Identifier);
+    this.OPTION(() => this.SUBRULE(this.rulePlace));
+    this.CONSUME(t.OpenBrace);
+    this.lines(
+      (next) => next.tokenType === t.CloseBrace,
+      () => void this.SUBRULE(this.ruleLine),
+    );
+    this.CONSUME(t.CloseBrace);
+  });
+
+  private readonly ruleLine = this.RULE("ruleLine", () => {
+    this.SUBRULE(this.ruleItem);
+    this.CONSUME(t.Newline);
+  });
+
+  private readonly rulePlace = this.RULE("rulePlace", () => {
+    this.OR([{ ALT: () => this.CONSUME(t.Before) }, { ALT: () => this.CONSUME(t.After) }]);
+    // The name of a pass: `fuse`, `fold-batch-norm`.
+    this.AT_LEAST_ONE_SEP({ SEP: t.Minus, DEF: () => this.CONSUME(t.ArgumentName) });
   });
 
   private readonly tolerance = this.RULE("tolerance", () => {
     this.CONSUME(t.Approx);
+    this.CONSUME(t.OpenParen);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.CloseParen);
+  });
+
+  private readonly benefit = this.RULE("benefit", () => {
+    this.CONSUME(t.Benefit);
     this.CONSUME(t.OpenParen);
     this.SUBRULE(this.expression);
     this.CONSUME(t.CloseParen);
@@ -351,6 +393,7 @@ class Parser extends CstParser {
       {
         ALT: () => {
           this.CONSUME1(t.Identifier);
+          this.OPTION1(() => this.CONSUME(t.Question));
           this.CONSUME(t.Colon);
           this.CONSUME2(t.Identifier);
           this.SUBRULE1(this.arguments);
@@ -359,7 +402,7 @@ class Parser extends CstParser {
       {
         ALT: () => {
           this.CONSUME3(t.Identifier);
-          this.OPTION(() => this.SUBRULE2(this.arguments));
+          this.OPTION2(() => this.SUBRULE2(this.arguments));
         },
       },
     ]);
@@ -382,7 +425,7 @@ class Parser extends CstParser {
     this.OR([
       {
         ALT: () => {
-          this.CONSUME(t.DotDot);
+          this.CONSUME1(t.DotDot);
           this.CONSUME(t.Identifier);
         },
       },
@@ -393,7 +436,12 @@ class Parser extends CstParser {
           this.SUBRULE1(this.expression);
         },
       },
-      { ALT: () => this.SUBRULE2(this.expression) },
+      {
+        ALT: () => {
+          this.SUBRULE2(this.expression);
+          this.OPTION(() => this.CONSUME2(t.DotDot));
+        },
+      },
     ]);
   });
 

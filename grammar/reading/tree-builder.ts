@@ -52,10 +52,12 @@ const noExpression: cst.ExpressionCstChildren = { operation: [] };
 // ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function buildItem(b: TreeContext, { children }: cst.ItemCstNode): ast.Item {
-  const { netItem, blockItem, ruleItem, fuseItem, constItem } = children;
+  const { netItem, blockItem, classItem, ruleItem, ruleSetItem, fuseItem, constItem } = children;
   if (netItem) return buildNet(b, only(netItem));
   if (blockItem) return buildBlock(b, only(blockItem));
+  if (classItem) return buildClass(b, only(classItem));
   if (ruleItem) return buildRule(b, only(ruleItem));
+  if (ruleSetItem) return buildRuleSet(b, only(ruleSetItem));
   if (fuseItem) return buildFuse(b, only(fuseItem));
   return buildConst(b, only(constItem));
 }
@@ -91,20 +93,59 @@ function buildParameter(b: TreeContext, node: cst.ParameterCstNode): ast.Paramet
   };
 }
 
+function buildClass(b: TreeContext, node: cst.ClassItemCstNode): ast.ClassItem {
+  const { Identifier, classMember } = node.children;
+  return {
+    kind: "class",
+    name: name(b, only(Identifier)),
+    members: classMember.map(({ children }) => name(b, only(children.Identifier))),
+    span: spanOf(b, node),
+  };
+}
+
 function buildRule(b: TreeContext, node: cst.RuleItemCstNode): ast.RuleItem {
-  const { Identifier, tolerance, expression, whereBinding, condition } = node.children;
+  const { Identifier, tolerance, benefit, expression, FatArrow, whereBinding, condition } = node.children;
+  const arrow = only(FatArrow).startOffset;
+  const [left, right] = [true, false].map((isLeft) =>
+    expression.filter((one) => spanOf(b, one).start < arrow === isLeft).map((one) => buildExpression(b, one)),
+  );
   return {
     kind: "rule",
     name: name(b, only(Identifier)),
-    ...given({ approx: tolerance && buildExpression(b, only(only(tolerance).children.expression)) }),
-    pattern: buildExpression(b, at(expression, 0)),
-    replacement: buildExpression(b, at(expression, 1)),
+    ...given({
+      approx: tolerance && buildExpression(b, only(only(tolerance).children.expression)),
+      benefit: benefit && buildExpression(b, only(only(benefit).children.expression)),
+    }),
+    patterns: left ?? [],
+    replacements: right ?? [],
     where: (whereBinding ?? []).map((binding) => ({
       name: name(b, only(binding.children.Identifier)),
       value: buildExpression(b, only(binding.children.expression)),
       span: spanOf(b, binding),
     })),
     ...given({ when: condition && buildCondition(b, only(condition)) }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildRuleSet(b: TreeContext, node: cst.RuleSetItemCstNode): ast.RuleSetItem {
+  const { Identifier, rulePlace, ruleLine } = node.children;
+  return {
+    kind: "rules",
+    name: name(b, only(Identifier)),
+    ...given({ place: rulePlace && buildPlace(b, only(rulePlace)) }),
+    rules: (ruleLine ?? []).map(({ children }) => buildRule(b, only(children.ruleItem))),
+    span: spanOf(b, node),
+  };
+}
+
+function buildPlace(b: TreeContext, node: cst.RulePlaceCstNode): ast.RulePlace {
+  const { Before, ArgumentName } = node.children;
+  const names = ArgumentName.map((token) => name(b, token));
+  const span = { ...at(names, 0).span, end: at(names, names.length - 1).span.end };
+  return {
+    side: Before ? "before" : "after",
+    pass: { text: names.map(({ text }) => text).join("-"), span },
     span: spanOf(b, node),
   };
 }
@@ -354,11 +395,12 @@ function buildAtom(b: TreeContext, { children }: cst.OperandCstNode): ast.Expres
 }
 
 function buildCall(b: TreeContext, node: cst.CallCstNode): ast.CallExpression {
-  const { Identifier, Colon } = node.children;
+  const { Identifier, Colon, Question } = node.children;
   return {
     kind: "call",
     callee: name(b, at(Identifier, Colon ? 1 : 0)),
     ...(Colon && { binder: name(b, at(Identifier, 0)) }),
+    ...(Question && { optional: true }),
     arguments: argumentsOf(b, node.children.arguments),
     span: spanOf(b, node),
   };
@@ -371,9 +413,10 @@ function argumentsOf(b: TreeContext, list: readonly cst.ArgumentsCstNode[] | und
 function buildArgument(b: TreeContext, node: cst.ArgumentCstNode): ast.Argument {
   const { DotDot, Identifier, ArgumentName, expression } = node.children;
   const span = spanOf(b, node);
-  if (DotDot) return { kind: "rest", name: name(b, only(Identifier)), span };
+  if (Identifier) return { kind: "rest", name: name(b, only(Identifier)), span };
   const value = buildExpression(b, only(expression));
   if (ArgumentName) return { kind: "named", name: name(b, only(ArgumentName)), value, span };
+  if (DotDot) return { kind: "spread", value, span };
   return { kind: "positional", value, span };
 }
 

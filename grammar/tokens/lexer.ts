@@ -74,6 +74,8 @@ function tokenAt(text: string, at: number): IToken {
     const plain = length > 0 ? 0 : matched(number, text, at);
     return plain >= digits ? made(t.NumberToken, text, at, plain) : made(t.WrongNumber, text, at, digits);
   }
+  // Not two bars: `||` is a sign of other languages.
+  if (text.startsWith("||", at)) return made(t.WrongCharacter, text, at, 2);
   for (const [index, known] of signs.entries()) {
     const sign = known.get(text.slice(at, at + 2 - index));
     if (sign) return made(sign, text, at, 2 - index);

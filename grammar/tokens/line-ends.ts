@@ -62,7 +62,8 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
     // Two adjacent operands in brackets are always wrong: a comma is missing, or the closing bracket. So is
     // a word that begins a statement, unless it names an argument.
     const statement = startsStatement(next) && !t.is(tokens[afterLineEnds(tokens, index + 1)], t.Equal);
-    const wrong = statement || (endsOperand(previous) && startsOperand(next) && !linksOperand(next));
+    const links = linksOperand(next, tokens[index + 1]);
+    const wrong = statement || (endsOperand(previous) && startsOperand(next) && !links);
     margin ??= indentation(text, first);
     const outdented = indentation(text, next) <= margin && !isCloser(next);
     return partners.has(top) ? wrong && outdented : wrong || outdented;
@@ -172,8 +173,9 @@ export function startsOperand(token: IToken): boolean {
   return types.some((type) => t.is(token, type));
 }
 
-/** Whether the token can continue an operand before it: as the arguments of a call, an index, a binary minus, or behind `if`. */
-function linksOperand(token: IToken): boolean {
+/** Whether the token can continue an operand before it: as the arguments of a call, an index, a binary minus, `..`, or behind `if`. */
+function linksOperand(token: IToken, second: IToken | undefined): boolean {
+  if (t.is(token, t.DotDot)) return !t.is(second, t.Identifier);
   return [t.OpenParen, t.OpenBracket, t.Minus, t.Then].some((type) => t.is(token, type));
 }
 

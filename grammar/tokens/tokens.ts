@@ -68,10 +68,15 @@ const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
 // These are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`, `input x: f32[1, 8, 8, 3] preprocess(…)`,
-// `output y labels(…)`, `assert a == b`, `if c then a else b`), names elsewhere.
+// `output y labels(…)`, `class a = …`, `rules a before …`, `assert a == b`, `if c then a else b`), names elsewhere.
 export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
+export const Benefit = keyword("benefit", Identifier);
+export const Class = keyword("class", Identifier);
+export const Rules = keyword("rules", Identifier);
+export const Before = keyword("before", Identifier);
+export const After = keyword("after", Identifier);
 export const Preprocess = keyword("preprocess", Identifier);
 export const Labels = keyword("labels", Identifier);
 export const Assert = keyword("assert", Identifier);
@@ -80,6 +85,7 @@ export const Then = keyword("then", Identifier);
 export const words: readonly TokenType[] = [
   [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return, If, Else],
   [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels, Assert, Then],
+  [Benefit, Class, Rules, Before, After],
 ].flat();
 
 /** The words that are names only in backticks. */
@@ -90,7 +96,7 @@ export const reservedWords: ReadonlySet<string> = new Set(
 /** The words that begin items and statements, for "did you mean". */
 export const itemWords = words
   .filter((word) => word.CATEGORIES?.includes(ItemStart))
-  .concat(Const)
+  .concat(Const, Class, Rules)
   .map(wordOf);
 export const statementWords = words
   .filter((word) => word.CATEGORIES?.includes(StatementStart))
@@ -144,6 +150,7 @@ export const Minus = punctuation("Minus", "-", BinaryOperator);
 export const Star = punctuation("Star", "*", BinaryOperator);
 export const Slash = punctuation("Slash", "/", BinaryOperator);
 const Percent = punctuation("Percent", "%", BinaryOperator);
+export const Bar = punctuation("Bar", "|", BinaryOperator);
 export const Question = punctuation("Question", "?");
 export const DotDot = punctuation("DotDot", "..");
 export const Comma = punctuation("Comma", ",");
@@ -199,7 +206,7 @@ export const CommentToken = createToken({ name: "Comment", pattern: Lexer.NA });
 /** The signs of the language. */
 export const punctuations: readonly TokenType[] = [
   [Pipe, FatArrow, Arrow, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal],
-  [Plus, Minus, Star, Slash, Percent, Question, DotDot, Comma, Colon],
+  [Plus, Minus, Star, Slash, Percent, Bar, Question, DotDot, Comma, Colon],
   [OpenParen, CloseParen, OpenBracket, CloseBracket, OpenBrace, CloseBrace],
 ].flat();
 

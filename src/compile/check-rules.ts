@@ -45,7 +45,7 @@ export function checkOneRule(rule: Rule, options: RuleCheckOptions = {}): Diagno
   return [...ruleProblems(check, createWeightStore), ...checkLoops([check])];
 }
 
-const aRule = anObject("a rule", "name", "pattern", "replacement", "literals");
+const aRule = anObject("a rule", "name", "roots", "replacements", "literals");
 
 /**
  * The complete result of a check of rules. `passes` are those that run, including `apply-rules`. Errors refute a rule: its sides differ, no

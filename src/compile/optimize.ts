@@ -111,7 +111,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   ...winogradKinds,
   split: anObject("an object with a `mode`", "mode"),
   weightType: oneOf(weightTypes),
-  rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "pattern")),
+  rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "roots")),
   fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "links")),
   rulesAt: listOf("texts", aText),
   trustRules: aBoolean,

@@ -118,6 +118,7 @@ export const codeGroups = {
       "unbound-variable": "The right side or a condition uses a name that the left side does not bind.",
       "repeated-variable": "A variable of a rule is used for two different kinds of things.",
       "unbound-op": "The right side calls a class of operators that the left side does not bind.",
+      "reads-itself": "The right side of a rule reads the value that the rule replaces.",
       "misplaced-binder": "An operator is bound on the right side of a rule.",
       "rest-outside-rule": "`..name`, the rest of the attributes, is outside a rule.",
       "rule-too-large": "A rule or a fusion has too many parts.",

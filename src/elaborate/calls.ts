@@ -68,6 +68,15 @@ function evaluateArgument(state: Elaboration, scope: Scope, path: string, argume
     );
     return [{ value: none, span: argument.span }];
   }
+  if (argument.kind === "spread") {
+    fail(
+      state,
+      argument.span,
+      "rest-outside-rule",
+      "`x..` means any number of operands in a rule; nets do not have it",
+    );
+    return [{ value: none, span: argument.span }];
+  }
   const { span } = argument;
   const value = single(state, state.walk.evaluate(state, scope, path, argument.value), argument.value.span);
   return [argument.kind === "named" ? { name: argument.name.text, value, span } : { value, span }];

@@ -153,6 +153,9 @@ function combineNumbers(
       return truth(a > b);
     case ">=":
       return truth(a >= b);
+    // Only the left sides of rules have alternatives.
+    case "|":
+      return none;
     default:
       return operator satisfies never;
   }

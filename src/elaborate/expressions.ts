@@ -91,6 +91,17 @@ function infix(
   left: Given,
 ): ExpressionValue {
   const { operator } = expression;
+  if (operator === "|") {
+    return fail(
+      state,
+      expression.span,
+      "wrong-operand",
+      "`|` is for alternatives on the left side of a rule",
+      {
+        help: ["a pipe is `|>`, and `or` joins conditions"],
+      },
+    );
+  }
   const logical = operator === "and" || operator === "or";
   // The right side is evaluated only if it matters: `rank(x) == 4 and shape(x)[3] == 8`.
   if (logical && truthOf(left.value) === (operator === "or")) return left.value;

@@ -35,18 +35,23 @@ function exampleModule(rule: Rule, { left, right: folded, inputs }: Example): Mo
   const { weights } = left.module;
   const right = folded && (writtenSide(rule, left) ?? folded);
   const nodes = new Map<NodeId, Node>();
-  for (const { module, root } of right ? [left, right] : [left])
-    for (const node of cone(module, root))
+  for (const { module, roots } of right ? [left, right] : [left])
+    for (const node of cone(module, roots))
       nodes.set(node.id, asParameter(weights, node, inputs.get(node.id)));
-  const outputs = [
-    { name: "left", node: left.root },
-    ...(right ? [{ name: "right", node: right.root }] : []),
-  ];
+  const outputs = left.roots.flatMap((node, at) => [
+    { name: sideName("left", left, at), node },
+    ...(right?.roots[at] === undefined ? [] : [{ name: sideName("right", left, at), node: right.roots[at] }]),
+  ]);
   const names = namesOf(nodes, left, right);
   for (const [id, node] of nodes) nodes.set(id, { ...node, name: names.get(id) ?? node.name });
   const nextId = (right ?? left).module.graph.nextId;
   const graph: Graph = { name: rule.name, nodes, outputs, kernels: new Map(), nextId };
   return { graph, weights };
+}
+
+/** `left`, or `left1`, `left2`, … if the sides have several terms. */
+function sideName(side: "left" | "right", { roots }: Side, at: number): string {
+  return roots.length > 1 ? `${side}${at + 1}` : side;
 }
 
 /** The roots are named `left` and `right`, operands as in the rule, other values `l1`, `l2`, … and `r1`, `r2`, …, and numbers `c1`, `c2`, … */
@@ -56,7 +61,9 @@ function namesOf(
   right: Side | undefined,
 ): ReadonlyMap<NodeId, string> {
   const names = new Map<NodeId, string>();
-  const taken = new Set(["left", "right"]);
+  const taken = new Set(
+    left.roots.flatMap((_, at) => [sideName("left", left, at), sideName("right", left, at)]),
+  );
   const give = (id: NodeId, wish: string): void => {
     let name = wish;
     for (let count = 2; taken.has(name); count += 1) name = `${wish}.${count}`;
@@ -65,7 +72,7 @@ function namesOf(
   };
   const isInner = ({ name }: Node): boolean => /^(v\d+|r(\.\d+)?)$/.test(name);
   for (const [id, node] of nodes) if (!isInner(node)) give(id, node.name);
-  const ofLeft = new Set(cone(left.module, left.root).map(({ id }) => id));
+  const ofLeft = new Set(cone(left.module, left.roots).map(({ id }) => id));
   const counts = { l: 0, r: 0, c: 0 };
   for (const [id, node] of nodes) {
     if (!isInner(node)) continue;
@@ -73,8 +80,9 @@ function namesOf(
     counts[letter] += 1;
     give(id, `${letter}${counts[letter]}`);
   }
-  names.set(left.root, "left");
-  if (right && !ofLeft.has(right.root)) names.set(right.root, "right");
+  for (const [at, root] of left.roots.entries()) names.set(root, sideName("left", left, at));
+  for (const [at, root] of (right?.roots ?? []).entries())
+    if (!ofLeft.has(root)) names.set(root, sideName("right", left, at));
   return names;
 }
 

@@ -77,7 +77,15 @@ function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
 }
 
 /** The reasons in the order in which a match is tested: a later one means that the rule nearly applied. */
-const order = ["use", "where", "condition", "same", "misfit", "type"] as const satisfies Miss["kind"][];
+const order = [
+  "use",
+  "where",
+  "condition",
+  "same",
+  "misfit",
+  "type",
+  "cycle",
+] as const satisfies Miss["kind"][];
 
 const reasons: Readonly<Record<Miss["kind"], string>> = {
   use: "other nodes always use a value inside its left side",
@@ -86,6 +94,7 @@ const reasons: Readonly<Record<Miss["kind"], string>> = {
   same: "its right side always equals its left side",
   misfit: "the operands or attributes of its right side never fit together",
   type: "its sides never have the same type, so it never applies",
+  cycle: "the right side always reads a value that depends on one that the rule replaces",
 };
 
 function unfinite({ rule, notFinite }: RuleCheck, show: Show): Diagnostic[] {
@@ -158,22 +167,25 @@ function showExample(rule: Rule, example: Example): ReturnType<Show> {
 }
 
 function shownText({ left, right, shown }: Example): string[] {
-  const { type } = nodeOf(left.module.graph, left.root);
   switch (shown.kind) {
     case "differs":
     case "not-finite":
     case "sign-of-zero": {
-      const { left: a, right: b } = shown.element;
+      const { left: a, right: b, root } = shown.element;
+      const { shape } = nodeOf(left.module.graph, left.roots[root] ?? -1).type;
+      const term = left.roots.length > 1 ? ` of term ${root + 1}` : "";
       return [
-        `below, ${elementText(type.shape, shown.element)} is ${shortText(a)} on the left and ${shortText(b)} on the right`,
+        `below, ${elementText(shape, shown.element)}${term} is ${shortText(a)} on the left and ${shortText(b)} on the right`,
       ];
     }
     case "cost":
       return right ? [costs(left, right)] : [];
     case "miss":
-      return shown.right === undefined
+      return shown.types === undefined
         ? ["for example at the net below"]
-        : [`below, the left side is ${printType(type)}, the right side ${printType(shown.right)}`];
+        : [
+            `below, the left side is ${printType(shown.types.left)}, the right side ${printType(shown.types.right)}`,
+          ];
     default:
       return shown satisfies never;
   }
@@ -192,7 +204,7 @@ function elementText(shape: Shape, { index }: Element): string {
 }
 
 function costs(left: Example["left"], right: Example["left"]): string {
-  const [a, b] = [workOf(left.module, left.root), workOf(right.module, right.root)];
+  const [a, b] = [workOf(left), workOf(right)];
   const isOfMacs = a.macs !== b.macs;
   const what = isOfMacs ? "multiply-accumulates" : "steps of arithmetic";
   const [before, after] = isOfMacs ? [a.macs, b.macs] : [a.steps, b.steps];

@@ -5,6 +5,7 @@ import { bytesText } from "#ir/units.js";
 import { isOp, opOf } from "#ops/index.js";
 import { chainText, isOfUse, templateNames, templates } from "#template/templates.js";
 import { chainFacts } from "#rewrite/fusion/condition.js";
+import { questions } from "#rewrite/rule/compile/compile-function.js";
 import type { RuleFunction } from "#rewrite/rule/compile/functions.js";
 import { ruleFunctions } from "#rewrite/rule/compile/functions.js";
 
@@ -13,10 +14,13 @@ export function rulesDoc(targets: readonly Target[]): string {
   const functions = Object.entries(ruleFunctions).map(
     ([name, rule]) => `| \`${signature(name, rule)}\` | ${rule.result} | ${rule.doc} |`,
   );
+  const asked = Object.values(questions).map(
+    ({ signature: own, doc }) => `| \`${own}\` | boolean | ${doc} |`,
+  );
   const facts = Object.entries(chainFacts).map(([name, doc]) => `| \`${name}\` | ${doc} |`);
   return [
     introduction,
-    ["| function | result | meaning |", "| --- | --- | --- |", ...functions].join("\n"),
+    ["| function | result | meaning |", "| --- | --- | --- |", ...functions, ...asked].join("\n"),
     fusions,
     ["| name | meaning |", "| --- | --- |", ...facts].join("\n"),
     chains,
@@ -31,7 +35,13 @@ const introduction = `# What rules and fusions may ask
 <!-- Made from the tables in src/rewrite by \`npm run generate\`. -->
 
 \`language.md\` describes the syntax of rules and fusions. These functions may be used in \`when\`, in \`where\` and in attributes of a
-rule. Where one has no value, the rule does not apply.`;
+rule. Where one has no value, the rule does not apply.
+
+A function of one \`tensor\` takes a list \`xs\` of operands too: if it gives a number, it gives a list of numbers then, and a condition must
+hold for all operands. \`tensors\` stands for such a list.
+
+Besides these functions, any elementwise operator without attributes may be applied to numbers, and gives a number: \`floor(n / 2)\`, \`min(a, b)\`, \`max(a, 0)\`,
+\`pow(2, k)\`, \`sqrt(d)\`.`;
 
 const fusions = `## Fusions
 

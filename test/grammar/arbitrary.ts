@@ -1,7 +1,16 @@
 // Draws random syntax trees for property tests: every kind of node, also odd names and texts.
 
 import fc from "fast-check";
-import type { Argument, Ast, BinaryOperator, Expression, Item, Name, Statement } from "#grammar/ast.js";
+import type {
+  Argument,
+  Ast,
+  BinaryOperator,
+  Expression,
+  Item,
+  Name,
+  RuleItem,
+  Statement,
+} from "#grammar/ast.js";
 import { allWords } from "#grammar/tokens/tokens.js";
 
 /** A tree without a text has no positions: all its nodes are at the start of a file without a name. */
@@ -36,7 +45,7 @@ const nameExpression = fc.oneof(
 );
 
 const operator = fc.constantFrom<BinaryOperator>(
-  ...(["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or"] as const),
+  ...(["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or", "|"] as const),
 );
 
 const { expression, call } = fc.letrec<{
@@ -76,16 +85,27 @@ const { expression, call } = fc.letrec<{
   ),
   call: fc
     .record(
-      { callee: name, binder: name, arguments: fc.array(tie("argument"), { maxLength: 6 }) },
+      {
+        callee: name,
+        binder: name,
+        optional: fc.constant(true as const),
+        arguments: fc.array(tie("argument"), { maxLength: 6 }),
+      },
       { requiredKeys: ["callee", "arguments"] },
     )
-    .map((parts) => ({ kind: "call", ...parts, span }) as const),
+    .map(({ optional, ...parts }) => ({
+      kind: "call" as const,
+      ...parts,
+      ...(optional && parts.binder ? { optional } : {}),
+      span,
+    })),
   argument: fc.oneof(
     tie("expression").map((value): Argument => ({ kind: "positional", value, span })),
     fc
       .record({ name, value: tie("expression") })
       .map((parts): Argument => ({ kind: "named", ...parts, span })),
     name.map((name): Argument => ({ kind: "rest", name, span })),
+    tie("expression").map((value): Argument => ({ kind: "spread", value, span })),
   ),
 }));
 
@@ -160,28 +180,44 @@ const link = fc
   .record({ name, repeat: fc.constantFrom("one" as const, "*" as const, "+" as const, "?" as const) })
   .map((parts) => ({ ...parts, span }));
 
+const side = fc.array(expression, { minLength: 1, maxLength: 3 });
+const rule = fc
+  .record(
+    {
+      name,
+      approx: expression,
+      benefit: expression,
+      patterns: side,
+      replacements: side,
+      where: fc.array(
+        fc.record({ name, value: expression }).map((parts) => ({ ...parts, span })),
+        { maxLength: 3 },
+      ),
+      when: expression,
+    },
+    { requiredKeys: ["name", "patterns", "replacements", "where"] },
+  )
+  .map((parts): RuleItem => ({ kind: "rule", ...parts, span }));
+const passName = fc
+  .array(fc.constantFrom("fuse", "fold", "batch", "net"), { minLength: 1, maxLength: 3 })
+  .map((words) => ({ text: words.join("-"), span }));
+const place = fc
+  .record({ side: fc.constantFrom("before" as const, "after" as const), pass: passName })
+  .map((parts) => ({ ...parts, span }));
+
 const item: fc.Arbitrary<Item> = fc.oneof(
   constant,
   fc.record({ name, body }).map((parts): Item => ({ kind: "net", ...parts, span })),
   fc
     .record({ name, parameters: fc.array(parameter, { maxLength: 5 }), body })
     .map((parts): Item => ({ kind: "block", ...parts, span })),
+  rule,
   fc
-    .record(
-      {
-        name,
-        approx: expression,
-        pattern: expression,
-        replacement: expression,
-        where: fc.array(
-          fc.record({ name, value: expression }).map((parts) => ({ ...parts, span })),
-          { maxLength: 3 },
-        ),
-        when: expression,
-      },
-      { requiredKeys: ["name", "pattern", "replacement", "where"] },
-    )
-    .map((parts): Item => ({ kind: "rule", ...parts, span })),
+    .record({ name, members: fc.array(name, { minLength: 1, maxLength: 9 }) })
+    .map((parts): Item => ({ kind: "class", ...parts, span })),
+  fc
+    .record({ name, place, rules: fc.array(rule, { maxLength: 3 }) }, { requiredKeys: ["name", "rules"] })
+    .map((parts): Item => ({ kind: "rules", ...parts, span })),
   fc
     .record(
       { name, links: fc.array(link, { minLength: 1, maxLength: 12 }), when: expression },

@@ -26,9 +26,17 @@ function dumpItem(item: Item): string {
         (binding) => `\n  where ${binding.name.text} ${expression(binding.value)}`,
       );
       const when = item.when ? `\n  when ${expression(item.when)}` : "";
-      const sides = `\n  ${expression(item.pattern)}\n  ${expression(item.replacement)}`;
-      return `rule ${approx}${name.text}${sides}${where.join("")}${when}`;
+      const benefit = item.benefit ? `benefit ${expression(item.benefit)} ` : "";
+      const sides = [item.patterns, item.replacements].map((side) => `\n  ${side.map(expression).join(" ")}`);
+      return `rule ${approx}${benefit}${name.text}${sides.join("")}${where.join("")}${when}`;
     }
+    case "rules": {
+      const place = item.place ? ` ${item.place.side} ${item.place.pass.text}` : "";
+      const rules = item.rules.map((rule) => `\n  ${dumpItem(rule).replaceAll("\n", "\n  ")}`);
+      return `rules ${name.text}${place}${rules.join("")}`;
+    }
+    case "class":
+      return `class ${name.text} ${item.members.map((member) => member.text).join(" ")}`;
     case "fuse": {
       const steps = item.links.map((step) => step.name.text + (step.repeat === "one" ? "" : step.repeat));
       return `fuse ${name.text} ${steps.join(" ")}${item.when ? ` when ${expression(item.when)}` : ""}`;
@@ -111,7 +119,7 @@ function simple(e: Expression): string {
     case "list":
       return `[${e.items.map(expression).join(" ")}]`;
     case "call": {
-      const binder = e.binder ? `${e.binder.text}:` : "";
+      const binder = e.binder ? `${e.binder.text}${e.optional ? "?" : ""}:` : "";
       return `${binder}${e.callee.text}(${e.arguments.map(argument).join(" ")})`;
     }
     case "index":
@@ -128,5 +136,6 @@ function simple(e: Expression): string {
 
 function argument(a: Argument): string {
   if (a.kind === "rest") return `..${a.name.text}`;
+  if (a.kind === "spread") return `${expression(a.value)}..`;
   return (a.kind === "named" ? `${a.name.text}=` : "") + expression(a.value);
 }

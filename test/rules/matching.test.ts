@@ -11,7 +11,8 @@ import { applyRules } from "#rewrite/rule/sweep.js";
 import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
 
-cases(import.meta.dirname, "matching.txt", (input) => {
+/** The net after all rules of its text, or the diagnostics. */
+function applied(input: string): string {
   const { items } = parse(input, "case.net").value!;
   const rules = compileRules(items);
   expect(rules.diagnostics).toEqual([]);
@@ -21,4 +22,7 @@ cases(import.meta.dirname, "matching.txt", (input) => {
   expect(verify(after)).toEqual([]);
   if (reported.length > 0) return render(reported, new Map([["case.net", input]]), { color: false });
   return after === module ? "unchanged" : printGraph(after, { types: false });
-});
+}
+
+cases(import.meta.dirname, "matching.txt", applied);
+cases(import.meta.dirname, "patterns.txt", applied);

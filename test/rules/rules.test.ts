@@ -14,7 +14,7 @@ import { cases, parseCases } from "../cases.js";
 const rules = new Map(builtInRules().map((rule) => [rule.name, rule]));
 const folder = import.meta.dirname;
 const files = readdirSync(folder).filter(
-  (file) => file.endsWith(".txt") && !["mistakes.txt", "matching.txt"].includes(file),
+  (file) => file.endsWith(".txt") && !["mistakes.txt", "matching.txt", "patterns.txt"].includes(file),
 );
 
 for (const file of files) {

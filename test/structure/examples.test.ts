@@ -125,7 +125,15 @@ describe("docs/language.md: every example is right", () => {
 });
 
 describe("docs/rules.md: every function may stand in a rule", () => {
-  const example = { tensor: "x", list: "[0, 1]", number: "1", boolean: "true", text: "same", any: "1" };
+  const example = {
+    tensor: "x",
+    tensors: "xs",
+    list: "[0, 1]",
+    number: "1",
+    boolean: "true",
+    text: "same",
+    any: "1",
+  };
 
   test.each(Object.entries(ruleFunctions))("%s", (name, { parameters, result }) => {
     expect(readFileSync("docs/rules.md", "utf8")).toContain(`\`${name}(`);
@@ -133,7 +141,7 @@ describe("docs/rules.md: every function may stand in a rule", () => {
     const rule =
       result === "boolean"
         ? `rule r: relu(x) => abs(x) when ${call}`
-        : `rule r: relu(x) => abs(x) where k = ${call} when k == ${call}`;
+        : `rule r: concat(relu(x), xs.., axis=0) => abs(x) where k = ${call} when k == ${call}`;
     expect(compileRules(parse(rule, "rules.net").value!.items).diagnostics).toEqual([]);
   });
 });

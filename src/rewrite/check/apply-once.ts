@@ -1,35 +1,35 @@
-// Applies a rule once to the root of a sample.
+// Applies a rule once to the roots of a sample.
 
 import { createFresh } from "#ir/fresh.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import type { Miss } from "../rule/match.js";
+import type { Application, Miss } from "../rule/match.js";
 import { matchAt } from "../rule/match.js";
 import type { Ref } from "../rule/replacement-builder.js";
 import { constantNode, materialize } from "../rule/replacement-builder.js";
 import type { Rule } from "../rule/rule.js";
 import type { Side } from "./compare-sides.js";
+import { outputsOf } from "./compare-sides.js";
 
 /** The right side for a left one; or why the rule does not apply, if the left side matches at all. */
 export function applyOnce(
   rule: Rule,
   left: Side,
 ): { readonly right: Side } | { readonly miss: Miss | undefined } {
-  const root = nodeOf(left.module.graph, left.root);
   const reasons: Miss[] = [];
-  const application = matchAt(rule, left.module, root, (miss) => void reasons.push(miss));
+  const application = applicationTo(rule, left, (miss) => void reasons.push(miss));
   if (!application) return { miss: reasons.at(-1) };
+  const { roots, replacements } = application;
   const { graph } = left.module;
-  const fresh = createFresh(graph);
-  const built = materialize(application.replacement, {
+  const built = materialize(replacements, {
     module: left.module,
-    root,
-    origin: root.origin,
-    fresh,
+    roots,
+    origin: noOrigin,
+    fresh: createFresh(graph),
   });
-  return { right: sideOf(left.module, built.id, built.nodes) };
+  return { right: sideOf(left.module, built.ids, built.nodes) };
 }
 
 /**
@@ -37,8 +37,7 @@ export function applyOnce(
  * of the left side that it uses.
  */
 export function writtenSide(rule: Rule, left: Side): Side | undefined {
-  const root = nodeOf(left.module.graph, left.root);
-  const application = matchAt(rule, left.module, root);
+  const application = applicationTo(rule, left);
   if (!application) return undefined;
   const { weights } = left.module;
   const fresh = createFresh(left.module.graph);
@@ -51,7 +50,7 @@ export function writtenSide(rule: Rule, left: Side): Side | undefined {
     const inputs = ref.kind === "op" ? ref.operands.map(make) : [];
     const id = fresh.nextId();
     const name = fresh.unique("r");
-    const base = { id, name, position: id, type: ref.type, origin: root.origin };
+    const base = { id, name, position: id, type: ref.type, origin: noOrigin };
     if (ref.kind === "op") nodes.push(makeNode({ ...base, op: ref.op, inputs, attributes: ref.attributes }));
     else {
       const isNumber = ref.kind === "number";
@@ -63,14 +62,20 @@ export function writtenSide(rule: Rule, left: Side): Side | undefined {
     made.set(ref, id);
     return id;
   };
-  return sideOf(left.module, make(application.replacement), nodes);
+  return sideOf(left.module, application.replacements.map(make), nodes);
 }
 
-function sideOf(module: Module, root: NodeId, added: readonly Node[]): Side {
+const noOrigin: Node["origin"] = { spans: [] };
+
+function applicationTo(rule: Rule, left: Side, onMiss?: (miss: Miss) => void): Application | undefined {
+  const [root] = left.roots;
+  return root === undefined ? undefined : matchAt(rule, left.module, nodeOf(left.module.graph, root), onMiss);
+}
+
+function sideOf(module: Module, roots: readonly NodeId[], added: readonly Node[]): Side {
   const { graph, weights } = module;
   const nodes = new Map(graph.nodes);
   for (const node of added) nodes.set(node.id, node);
   const nextId = 1 + [...nodes.keys()].reduce((most, id) => Math.max(most, id), 0);
-  const outputs = [{ name: "y", node: root }];
-  return { module: { graph: { ...graph, nodes, outputs, nextId }, weights }, root };
+  return { module: { graph: { ...graph, nodes, outputs: outputsOf(roots), nextId }, weights }, roots };
 }

@@ -283,8 +283,8 @@ function noteMiss(misses: Map<Miss["kind"], Places>, miss: Miss | undefined, lef
  * there because the time of an operation depends on the target.
  */
 function noteCost(costlier: Costlier, left: Side, right: Side): void {
-  const before = workOf(left.module, left.root);
-  const after = workOf(right.module, right.root);
+  const before = workOf(left);
+  const after = workOf(right);
   const macs = after.macs > before.macs;
   const steps = after.macs === before.macs && after.ops >= before.ops && after.steps > 1.25 * before.steps;
   if (!macs && !steps) return;

@@ -1,5 +1,6 @@
 // Compares the values of a rule's two sides, element by element.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
@@ -11,6 +12,8 @@ import { cone, evaluate, greatestSize, longest } from "./evaluate.js";
 
 /** One element of both sides. */
 export interface Element {
+  /** The term of the sides to which it belongs. */
+  readonly root: number;
   readonly index: number;
   readonly left: number;
   readonly right: number;
@@ -30,10 +33,15 @@ export interface Comparison {
   readonly signOfZero?: Element;
 }
 
-/** One side: a value of a module. */
+/** One side: a value of a module for each of its terms. */
 export interface Side {
   readonly module: Module;
-  readonly root: NodeId;
+  readonly roots: readonly NodeId[];
+}
+
+/** The outputs of a sample: `y`, `y1`, … */
+export function outputsOf(ids: readonly NodeId[]): { readonly name: string; readonly node: NodeId }[] {
+  return ids.map((node, at) => ({ name: at === 0 ? "y" : `y${at}`, node }));
 }
 
 /** The least normal float32: smaller values may be rounded to 0. */
@@ -49,11 +57,38 @@ const roundings = 8;
  * them to another one.
  */
 export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId, Tensor>): Comparison {
-  const exact = [left, right].map(({ module, root }) => evaluate(module, root, inputs, "exact"));
+  const [first, ...others] = left.roots.map((_, root) => compareTerms(left, right, root, inputs));
+  if (!first) return { compared: 0, greatest: 0 };
+  return others.reduce(
+    (all, one) => ({
+      compared: all.compared + one.compared,
+      greatest: Math.max(all.greatest, one.greatest),
+      ...given({
+        differs: all.differs ?? one.differs,
+        onlyRightFinite: all.onlyRightFinite ?? one.onlyRightFinite,
+        signOfZero: all.signOfZero ?? one.signOfZero,
+      }),
+    }),
+    first,
+  );
+}
+
+/** Compares the values of one term. */
+function compareTerms(
+  left: Side,
+  right: Side,
+  term: number,
+  inputs: ReadonlyMap<NodeId, Tensor>,
+): Comparison {
+  const values = [left, right].map(({ module, roots }) => ({
+    module,
+    root: roots[term] ?? bug("a side lacks a term"),
+  }));
+  const exact = values.map(({ module, root }) => evaluate(module, root, inputs, "exact"));
   const [a, b] = exact.map(({ value }) => value) as [Tensor, Tensor];
   const most = greatestSize(a);
-  const terms = greatest([left, right].map(({ module, root }) => longest(module, cone(module, root))));
-  const isExact = isInteger(nodeOf(left.module.graph, left.root).type.dtype);
+  const terms = greatest(values.map(({ module, root }) => longest(module, cone(module, [root]))));
+  const isExact = isInteger(nodeOf(left.module.graph, left.roots[term] ?? -1).type.dtype);
   const strict = isExact ? 0.5 : Math.max(2 ** -23 * (8 + 4 * Math.sqrt(terms)) * most, smallest);
   let compared = 0;
   let differs: Element | undefined;
@@ -61,7 +96,7 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
   let signOfZero: Element | undefined;
   for (const [index, x] of a.data.entries()) {
     const y = b.data[index] ?? Number.NaN;
-    const element: Element = { index, left: x, right: y };
+    const element: Element = { root: term, index, left: x, right: y };
     if (!Number.isFinite(x)) {
       if (Number.isFinite(y)) onlyRightFinite ??= element;
       continue;
@@ -71,7 +106,7 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
     if (distance(element) > (differs ? distance(differs) : strict)) differs = element;
   }
   if (differs && Number.isFinite(differs.right)) {
-    const moved = [left, right].map(({ module, root }, side) =>
+    const moved = values.map(({ module, root }, side) =>
       farthest(evaluate(module, root, inputs, "rounded").value, side === 0 ? a : b),
     );
     // The rounding error of float64.

@@ -69,8 +69,8 @@ export function greatestSize({ data }: Tensor): number {
   return most;
 }
 
-/** The nodes that a value needs, itself included, operands first. */
-export function cone({ graph }: Module, root: NodeId): Node[] {
+/** The nodes that some values need, themselves included, operands first. */
+export function cone({ graph }: Module, roots: readonly NodeId[]): Node[] {
   const seen = new Set<NodeId>();
   const visit = (id: NodeId): Node[] => {
     if (seen.has(id)) return [];
@@ -78,7 +78,7 @@ export function cone({ graph }: Module, root: NodeId): Node[] {
     const node = nodeOf(graph, id);
     return [...node.inputs.flatMap(visit), node];
   };
-  return visit(root);
+  return roots.flatMap(visit);
 }
 
 /** The number of terms of the longest reduction among the nodes. */

@@ -16,7 +16,13 @@ export type Shown =
   /** The right side costs more. */
   | { readonly kind: "cost" }
   /** The left side matches, and the rule does not apply. */
-  | { readonly kind: "miss"; readonly miss: Miss["kind"]; readonly right?: TensorType };
+  | { readonly kind: "miss"; readonly miss: Miss["kind"]; readonly types?: MissTypes };
+
+/** The types of a term on both sides, where they differ. */
+interface MissTypes {
+  readonly left: TensorType;
+  readonly right: TensorType;
+}
 
 export interface Example {
   readonly left: Side;
@@ -29,6 +35,6 @@ export interface Example {
 
 /** The example of a sample to which a rule does not apply. */
 export function missExample(miss: Miss, left: Side): Example {
-  const type = miss.kind === "type" ? { right: miss.right } : {};
-  return { left, inputs: new Map(), shown: { kind: "miss", miss: miss.kind, ...type } };
+  const types = miss.kind === "type" ? { types: { left: miss.root.type, right: miss.right } } : {};
+  return { left, inputs: new Map(), shown: { kind: "miss", miss: miss.kind, ...types } };
 }

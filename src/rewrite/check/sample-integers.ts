@@ -4,19 +4,28 @@ import type { Node, OpName } from "#ir/graph.js";
 import type { DType, IntegerType } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
-import type { Pattern, Rule } from "../rule/rule.js";
+import type { EachPattern, Pattern, Rule } from "../rule/rule.js";
 
 /** Whether a sample of a rule can have integers, and whether it must: a conversion from integers takes nothing else. */
-export function integersOf({ pattern }: Rule): { readonly can: boolean; readonly must: boolean } {
-  const ops = opsOf(pattern);
+export function integersOf({ roots }: Rule): { readonly can: boolean; readonly must: boolean } {
+  const ops = roots.flatMap(opsOf);
   return {
     can: ops.some((op) => opOf(op).integers !== undefined),
     must: ops.includes("dequantize"),
   };
 }
 
-function opsOf(pattern: Pattern): readonly OpName[] {
-  return pattern.kind === "op" ? [...pattern.ops, ...pattern.operands.flatMap(opsOf)] : [];
+function opsOf(pattern: Pattern | EachPattern): readonly OpName[] {
+  switch (pattern.kind) {
+    case "op":
+      return [...pattern.ops, ...pattern.operands.flatMap(opsOf)];
+    case "either":
+      return pattern.alternatives.flatMap(opsOf);
+    case "each":
+      return opsOf(pattern.pattern);
+    default:
+      return [];
+  }
 }
 
 /** The element type of each operand of an op: integers in a sample of integers, if the op takes them and no known operand is f32. */

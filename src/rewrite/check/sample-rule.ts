@@ -12,15 +12,18 @@ import { isProblem } from "#ops/op.js";
 import { zeroNames } from "#ops/result-type.js";
 import type { Random } from "#ops/random.js";
 import { constantNode } from "../rule/replacement-builder.js";
-import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
+import type { AttributePattern, Rule } from "../rule/rule.js";
+import type { PlainOp, PlainPattern, PlainVariable } from "./choose-pattern.js";
+import { choosePattern } from "./choose-pattern.js";
+import { outputsOf } from "./compare-sides.js";
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawConstant, drawInteger, likelyConstantKinds } from "./draw-values.js";
 import { elementOf } from "./sample-integers.js";
 
-/** A module whose node `root` matches the op of the left side. */
+/** A module whose nodes `roots` match the ops of the left side. */
 export interface Sample {
   readonly module: Module;
-  readonly root: NodeId;
+  readonly roots: readonly NodeId[];
 }
 
 /**
@@ -46,16 +49,31 @@ export function sampleRule(
     extents: random.pick(extentChoices),
     constants: random.pick(kindsOf(rule)),
   };
-  const root = sampleOp(state, rule.pattern);
-  if (!root) return undefined;
+  const chosen = choosePattern(rule, random);
+  const roots = chosen?.roots.map((root) => sampleOp(state, root)).filter((root) => root !== undefined);
+  if (!chosen || !roots || roots.length < chosen.roots.length) return undefined;
+  const read = chosen.readers.flatMap(({ name, ops }) => sampleReader(state, name, ops) ?? []);
   const graph: Graph = {
     name: "sample",
     nodes: state.nodes,
-    outputs: [{ name: "y", node: root.id }],
+    outputs: outputsOf([...roots, ...read].map(({ id }) => id)),
     kernels: new Map(),
     nextId: state.nodes.size,
   };
-  return { module: { graph, weights }, root: root.id };
+  return { module: { graph, weights }, roots: roots.map(({ id }) => id) };
+}
+
+/** Something outside the left side that uses a value: an op that reads it, or the value as an output. */
+function sampleReader(state: SampleState, name: string, ops: readonly OpName[]): Node | undefined {
+  const value = state.variables.get(name);
+  if (!value || (ops.length === 0 && state.random.next() < 0.4)) return value;
+  const op = ops.length === 0 ? "relu" : state.random.pick(ops);
+  const operands = opOf(op).operands.map((_, at): PlainVariable => {
+    const own = at === 0 ? name : `reader.${name}.${at}`;
+    return { kind: "variable", name: own, of: own };
+  });
+  const { span } = state.rule;
+  return sampleOp(state, { kind: "op", ops: [op], operands, attributes: [], rest: `rest of ${name}`, span });
 }
 
 /**
@@ -82,8 +100,10 @@ interface SampleState {
   readonly constants: ConstantKind;
 }
 
-function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
-  const { random } = state;
+function sampleOp(state: SampleState, pattern: PlainOp): Node | undefined {
+  const { random, variables } = state;
+  const known = pattern.binder === undefined ? undefined : variables.get(pattern.binder);
+  if (known) return known;
   const name = random.pick(pattern.ops);
   const op = opOf(name);
   // The operands that are known already: inner ops, which are built first, and variables that they bound.
@@ -114,11 +134,13 @@ function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
   });
   const ids = inputs.filter((id) => id !== undefined);
   if (ids.length < inputs.length) return undefined;
-  return add(
+  const node = add(
     state,
     (base) => makeNode({ ...base, op: name, inputs: ids, attributes: { ...attributes }, type }),
     pattern.binder,
   );
+  if (pattern.binder !== undefined) variables.set(pattern.binder, node);
+  return node;
 }
 
 interface Drawn {
@@ -131,7 +153,7 @@ interface Drawn {
 function drawFitting(
   state: SampleState,
   name: OpName,
-  pattern: OpPattern,
+  pattern: PlainOp,
   inner: ReadonlyMap<number, Node>,
 ): Drawn | undefined {
   const { values, rests } = state;
@@ -153,7 +175,7 @@ function restore<T>(map: Map<string, T>, before: ReadonlyMap<string, T>): void {
 function drawOnce(
   state: SampleState,
   name: OpName,
-  pattern: OpPattern,
+  pattern: PlainOp,
   inner: ReadonlyMap<number, Node>,
 ): Drawn | undefined {
   const op = opOf(name);
@@ -261,7 +283,7 @@ function broadcastType(random: Random, shape: Shape): TensorType {
 
 function sampleOperand(
   state: SampleState,
-  pattern: Pattern,
+  pattern: PlainPattern,
   type: TensorType,
   { role, positive = false }: Partial<Op["operands"][number]> = {},
 ): Node | undefined {
@@ -275,7 +297,7 @@ function sampleOperand(
   const { random, rule } = state;
   // Inputs have both signs.
   const constant =
-    rule.constants.has(pattern.name) || random.next() < (role === "weight" ? 0.8 : 0.1) || positive;
+    rule.hints.constants.has(pattern.of) || random.next() < (role === "weight" ? 0.8 : 0.1) || positive;
   const fill = positive ? () => 0.01 + random.next() : undefined;
   // Two variables may be bound to one value.
   const same = [...state.variables.values()].find(
@@ -311,7 +333,7 @@ function kindsOf({ approx }: Rule): readonly ConstantKind[] {
 function sampleAttributes(
   state: SampleState,
   name: OpName,
-  pattern: OpPattern,
+  pattern: PlainOp,
   drawn: Attributes,
 ): Attributes | undefined {
   const op = opOf(name);

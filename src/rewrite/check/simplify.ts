@@ -230,8 +230,8 @@ function listsOf({
   );
 }
 
-function withPart({ parts, root }: Sketch, id: NodeId, part: Part): Sketch {
-  return { parts: new Map(parts).set(id, part), root };
+function withPart(sketch: Sketch, id: NodeId, part: Part): Sketch {
+  return { ...sketch, parts: new Map(sketch.parts).set(id, part) };
 }
 
 function setAttribute(sketch: Sketch, id: NodeId, key: string, value: AttributeValue): Sketch | undefined {

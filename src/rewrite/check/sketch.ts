@@ -11,6 +11,7 @@ import { isProblem } from "#ops/op.js";
 import { attributeProblems } from "#ops/verify-attributes.js";
 import { constantNode } from "../rule/replacement-builder.js";
 import type { Side } from "./compare-sides.js";
+import { outputsOf } from "./compare-sides.js";
 import { cone } from "./evaluate.js";
 
 /** An input or a constant, with its values. */
@@ -33,13 +34,16 @@ export type Part = Leaf | SketchedOp;
 /** The parts of a sample by the ids of its nodes, operands first. */
 export interface Sketch {
   readonly parts: ReadonlyMap<NodeId, Part>;
-  readonly root: NodeId;
+  readonly roots: readonly NodeId[];
+  /** Values that are outputs too, because of what reads them outside the left side. */
+  readonly read: readonly NodeId[];
 }
 
 /** The sketch of a sample. An input without values gets zeros. */
-export function sketchOf({ module, root }: Side, inputs: ReadonlyMap<NodeId, Tensor>): Sketch {
+export function sketchOf({ module, roots }: Side, inputs: ReadonlyMap<NodeId, Tensor>): Sketch {
   const parts = new Map<NodeId, Part>();
-  for (const node of cone(module, root)) {
+  const read = module.graph.outputs.slice(roots.length).map(({ node }) => node);
+  for (const node of cone(module, [...roots, ...read])) {
     const isLeaf = node.op === "input" || node.op === "constant";
     const data = node.op === "constant" ? module.weights.read(node.attributes.weight).data : undefined;
     parts.set(
@@ -54,12 +58,12 @@ export function sketchOf({ module, root }: Side, inputs: ReadonlyMap<NodeId, Ten
         : { kind: "op", node, attributes: node.attributes },
     );
   }
-  return { parts, root };
+  return { parts, roots, read };
 }
 
 /** The sample of a sketch, with the values of its inputs; undefined if its types or attributes do not fit together. */
 export function drawSketch(
-  { parts, root }: Sketch,
+  { parts, roots, read }: Sketch,
   weights: WeightStore,
 ): { readonly left: Side; readonly inputs: ReadonlyMap<NodeId, Tensor> } | undefined {
   const nodes = new Map<NodeId, Node>();
@@ -74,12 +78,12 @@ export function drawSketch(
   const graph: Graph = {
     name: "sample",
     nodes,
-    outputs: [{ name: "y", node: root }],
+    outputs: outputsOf([...roots, ...read]),
     kernels: new Map(),
     nextId: 1 + [...nodes.keys()].reduce((most, id) => Math.max(most, id), 0),
   };
   const module: Module = { graph, weights };
-  return { left: { module, root }, inputs };
+  return { left: { module, roots }, inputs };
 }
 
 function drawLeaf({ node, type, data }: Leaf, weights: WeightStore): Node {

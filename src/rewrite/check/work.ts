@@ -1,6 +1,6 @@
 // Estimates the cost of a value, precisely enough to compare the two sides of a rule.
 
-import type { Node, NodeId } from "#ir/graph.js";
+import type { Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
@@ -8,6 +8,7 @@ import { isMember, macsOf, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import type { Scalar, ScalarUnary } from "#ops/scalar.js";
 import { operand } from "#ops/scalar.js";
+import type { Side } from "./compare-sides.js";
 import { cone } from "./evaluate.js";
 
 /** The steps of a function that is a series or a table, and of a square root; an addition is one step. */
@@ -29,7 +30,7 @@ const unarySteps: Readonly<Record<ScalarUnary, number>> = {
   cos: functionSteps,
 };
 
-/** The work for a value and everything that it needs. */
+/** The work for the values of a side and everything that they need. */
 export interface Work {
   readonly macs: number;
   readonly steps: number;
@@ -41,11 +42,11 @@ export interface Work {
  * Multiply-accumulates, and arithmetic steps of everything else. An elementwise op takes the steps of its expression for each element;
  * any other op takes one for each element that it reads (with a window, once per read) and writes. Views and constants are free.
  */
-export function workOf(module: Module, root: NodeId): Work {
+export function workOf({ module, roots }: Side): Work {
   let macs = 0;
   let steps = 0;
   let ops = 0;
-  for (const node of cone(module, root)) {
+  for (const node of cone(module, roots)) {
     if (node.op === "input" || node.op === "constant") continue;
     const types = operands(module.graph, node).map((one) => one.type);
     const own = macsOf(node, types);

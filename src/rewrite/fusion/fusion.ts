@@ -1,15 +1,17 @@
 // Compiles `fuse` items of the language into links over nodes and a condition on chains.
 
-import type { FuseItem, FuseLink } from "#grammar/ast.js";
+import type { FuseItem, FuseLink, Item } from "#grammar/ast.js";
 import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
+import { opClasses, opNames } from "#ops/index.js";
 import type { ChainFacts } from "./condition.js";
 import { compileChainCondition } from "./condition.js";
 import { templateProblem } from "./template.js";
+import type { OpSet } from "../rule/compile/classes.js";
+import { compileClasses, isOneOf, setOf } from "../rule/compile/classes.js";
 import { ruleSizeProblem } from "../rule/compile/rule-size.js";
 
 /** A compiled `fuse` item. */
@@ -28,12 +30,14 @@ interface FusionLink {
 }
 
 /** Checks and compiles the `fuse` items among all items, in their order. Two of the same name are an error. */
-export function compileFusions(items: readonly { readonly kind: string }[]): Result<readonly Fusion[]> {
+export function compileFusions(items: readonly Item[]): Result<readonly Fusion[]> {
+  // The compiler of rules reports the errors in classes.
+  const { classes } = compileClasses(items);
   const diagnostics: Diagnostic[] = [];
   const fusions: Fusion[] = [];
   const first = new Map<string, FuseItem>();
   for (const item of items) {
-    if (!isFuseItem(item)) continue;
+    if (item.kind !== "fuse") continue;
     const other = first.get(item.name.text);
     if (other) {
       diagnostics.push(
@@ -45,7 +49,7 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
       );
     }
     first.set(item.name.text, other ?? item);
-    const compiled = compileFusion(item);
+    const compiled = compileFusion(item, classes);
     for (const one of compiled.diagnostics) diagnostics.push(one);
     if (compiled.value) fusions.push(compiled.value);
   }
@@ -53,10 +57,10 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
 }
 
 /** Checks and compiles a `fuse` item. */
-function compileFusion(item: FuseItem): Result<Fusion> {
+function compileFusion(item: FuseItem, classes: ReadonlyMap<string, OpSet>): Result<Fusion> {
   const tooLarge = ruleSizeProblem(item);
   if (tooLarge) return { diagnostics: [tooLarge] };
-  const diagnostics = item.links.flatMap(checkLink);
+  const diagnostics = item.links.flatMap((link) => checkLink(link, classes));
   if (!item.links.some((link) => link.repeat === "*" || link.repeat === "+") && item.links.length < 2) {
     diagnostics.push(
       error("short-fusion", `\`${item.name.text}\` never holds two ops, so it fuses nothing`, {
@@ -66,7 +70,7 @@ function compileFusion(item: FuseItem): Result<Fusion> {
     );
   }
   if (!hasErrors(diagnostics)) {
-    const problem = templateProblem(item);
+    const problem = templateProblem(item, classes);
     if (problem) diagnostics.push(problem);
   }
   const condition = item.when
@@ -75,7 +79,8 @@ function compileFusion(item: FuseItem): Result<Fusion> {
   for (const one of condition.diagnostics) diagnostics.push(one);
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
   const links = item.links.flatMap(({ name, repeat }): FusionLink[] => {
-    const accepts = (graph: Graph, node: Node): boolean => acceptsNode(name.text, graph, node);
+    const set = setOf(name.text, classes) ?? { ops: [] };
+    const accepts = (graph: Graph, node: Node): boolean => acceptsNode(set, graph, node);
     if (repeat !== "+") return [{ repeat, accepts }];
     return [
       { repeat: "one", accepts },
@@ -119,32 +124,25 @@ function addClosure(fusion: Fusion, start: number, all: Set<number>): void {
   for (let state = start; (fusion.links[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
 }
 
-function isFuseItem(item: { readonly kind: string }): item is FuseItem {
-  return item.kind === "fuse";
-}
-
 /** Ops that no kernel computes: they cannot be in a chain. */
 const sources = ["input", "constant"];
 
-function checkLink({ name: { text, span } }: FuseLink): Diagnostic[] {
+function checkLink({ name: { text, span } }: FuseLink, classes: ReadonlyMap<string, OpSet>): Diagnostic[] {
   if (sources.includes(text)) {
     return [error("not-fusible", `no kernel computes \`${text}\``, { span, label: "cannot be in a chain" })];
   }
-  if (isOp(text) || isOpClass(text)) return [];
-  const near = suggest(text, [...Object.keys(ops), ...opClasses]);
+  if (setOf(text, classes)) return [];
+  const near = suggest(text, [...opNames, ...opClasses, ...classes.keys()]);
   const help =
     near.length > 0
       ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
-      : [`classes are ${opClasses.join(", ")}; \`cleave ops\` lists all ops`];
+      : [`classes are ${[...opClasses, ...classes.keys()].join(", ")}; \`cleave ops\` lists all ops`];
   return [error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, help })];
 }
 
-function acceptsNode(name: string, graph: Graph, node: Node): boolean {
-  if (!isOpClass(name)) return node.op === name;
+function acceptsNode(set: OpSet, graph: Graph, node: Node): boolean {
+  if (!set.ops.includes(node.op)) return false;
   // Classes look only at data and weights, and a concat may have thousands of operands.
-  return isMember(
-    name,
-    node,
-    node.inputs.slice(0, 2).map((id) => nodeOf(graph, id).type),
-  );
+  const types = node.inputs.slice(0, 2).map((id) => nodeOf(graph, id).type);
+  return isOneOf(set, node, types);
 }

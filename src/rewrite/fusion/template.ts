@@ -1,15 +1,21 @@
 // Checks that some template can hold the chains that a fusion describes.
 
-import type { FuseItem } from "#grammar/ast.js";
+import type { FuseItem, FuseLink } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { OpName, TemplateName } from "#ir/graph.js";
-import { isOpClass, opNames, opOf } from "#ops/index.js";
+import { opOf } from "#ops/index.js";
+import type { OpSet } from "../rule/compile/classes.js";
+import { setOf } from "../rule/compile/classes.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
 
 /** An error if no template holds any chain of a fusion; it names the link where the nearest template ends. */
-export function templateProblem({ name, links, span }: FuseItem): Diagnostic | undefined {
-  const walks = templateNames.map((template) => ({ template, ...walk(links, template) }));
+export function templateProblem(
+  { name, links, span }: FuseItem,
+  classes: ReadonlyMap<string, OpSet>,
+): Diagnostic | undefined {
+  const steps = links.map((one) => ({ repeat: one.repeat, ops: setOf(one.name.text, classes)?.ops ?? [] }));
+  const walks = templateNames.map((template) => ({ template, ...walk(steps, template) }));
   if (walks.some(({ holds }) => holds)) return undefined;
   const [nearest] = walks.toSorted((a, b) => b.taken - a.taken || isShorter(a.template, b.template));
   const link = links[nearest?.taken ?? 0];
@@ -34,7 +40,7 @@ function isShorter(a: TemplateName, b: TemplateName): number {
  * the template can take.
  */
 function walk(
-  links: FuseItem["links"],
+  links: readonly { readonly repeat: FuseLink["repeat"]; readonly ops: readonly OpName[] }[],
   name: TemplateName,
 ): { readonly holds: boolean; readonly taken: number } {
   const { stages, prologue, epilogue } = templates[name];
@@ -62,14 +68,14 @@ function walk(
       if (then > stage) repeatStage(at, then);
     };
     const takesSteps = stage === 0 ? prologue || stages.length === 0 : stage < stages.length || epilogue;
-    if (takesSteps && opsOf(link.name.text).some(isElementwise)) next(stage);
+    if (takesSteps && link.ops.some(isElementwise)) next(stage);
     const wanted = stages[stage];
-    if (wanted !== undefined && !isView && overlaps(link.name.text, wanted)) next(stage + 1);
+    if (wanted !== undefined && !isView && overlaps(link.ops, wanted)) next(stage + 1);
   };
   const repeatStage = (at: number, stage: number): void => {
     const wanted = stages[stage];
     const link = links[at];
-    if (!link || wanted === undefined || !overlaps(link.name.text, wanted)) return;
+    if (!link || wanted === undefined || !overlaps(link.ops, wanted)) return;
     visit(at + 1, stage + 1);
     repeatStage(at, stage + 1);
   };
@@ -77,15 +83,14 @@ function walk(
   return { holds, taken };
 }
 
-/** The ops that a name of an op or of a class means. */
-function opsOf(name: string): OpName[] {
-  if (name === "pointwise") return ["conv2d"];
-  return opNames.filter((op) => op === name || (isOpClass(name) && opOf(op).classes.includes(name)));
+/** The ops of a stage of a template. */
+function opsOf(stage: string): readonly OpName[] {
+  return setOf(stage, new Map())?.ops ?? [];
 }
 
-function overlaps(name: string, stage: string): boolean {
+function overlaps(ops: readonly OpName[], stage: string): boolean {
   const wanted = new Set(opsOf(stage));
-  return opsOf(name).some((op) => wanted.has(op));
+  return ops.some((op) => wanted.has(op));
 }
 
 function isElementwise(op: OpName): boolean {

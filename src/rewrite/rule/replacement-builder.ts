@@ -1,5 +1,6 @@
 // Builds the right side of a rule: new nodes with inferred types, and weight expressions for ops over constants.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import type { Fresh } from "#ir/fresh.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
@@ -65,56 +66,64 @@ export function createBuilder(graph: Graph): ReplacementBuilder {
   };
 }
 
-/** The nodes that compute a value, and the id of the last. */
+/** The nodes that compute some values, and the ids of these values. */
 export interface Built {
-  readonly id: NodeId;
+  readonly ids: readonly NodeId[];
   readonly nodes: readonly Node[];
 }
 
 /** The place of a rewrite, which gives new nodes their ids, names and origin. */
 export interface RewriteSite {
   readonly module: Module;
-  /** The node that is replaced: the node of the value takes its id, name and position. */
-  readonly root: Node;
+  /** The nodes that are replaced: the node of each value takes the id, name and position of its root. */
+  readonly roots: readonly Node[];
   readonly origin: Node["origin"];
   readonly fresh: Fresh;
 }
 
-/** Turns a value into nodes. An op over constants becomes one constant with an expression in the weight store. */
-export function materialize(ref: Ref, site: RewriteSite): Built {
+/** Turns values into nodes, a value for each root. An op over constants becomes one constant with an expression in the weight store. */
+export function materialize(values: readonly Ref[], site: RewriteSite): Built {
   const nodes: Node[] = [];
   const made = new Map<Ref, NodeId>();
   const folded = new Map<Ref, WeightId | undefined>();
-  const { module, root, origin } = site;
+  const { module, roots, origin } = site;
+  /** The root whose value is a new node; one value may replace several roots. */
+  const rootOf = new Map<Ref, Node>();
+  for (const [at, value] of values.entries()) {
+    const root = roots[at];
+    if (root && !rootOf.has(value)) rootOf.set(value, root);
+  }
 
-  const base = (value: Ref, name: string) =>
-    value === ref
-      ? { id: root.id, name: root.name, position: root.position }
-      : { id: site.fresh.nextId(), name: site.fresh.unique(name), position: root.position };
+  const base = (value: Ref, name: string, root: Node) => {
+    const own = rootOf.get(value);
+    if (own) return { id: own.id, name: own.name, position: own.position };
+    return { id: site.fresh.nextId(), name: site.fresh.unique(name), position: root.position };
+  };
   const push = (node: Node): NodeId => {
     nodes.push(node);
     return node.id;
   };
-  const make = (value: Ref, path: string): NodeId => {
+  const make = (value: Ref, path: string, root: Node): NodeId => {
     if (value.kind === "node") return value.id;
     const known = made.get(value);
     if (known !== undefined) return known;
     const weight = weightOf(value, module, path, folded);
     let id: NodeId;
     if (weight !== undefined) {
-      id = push(constantNode({ ...base(value, path), type: value.type, origin }, weight));
+      id = push(constantNode({ ...base(value, path, root), type: value.type, origin }, weight));
     } else {
       const { op, operands, attributes } = value as Extract<Ref, { kind: "op" }>;
-      const inputs = operands.map((operand, at) => make(operand, operandPath(path, op, operand, at)));
+      const inputs = operands.map((operand, at) => make(operand, operandPath(path, op, operand, at), root));
       const kernel = given({ kernel: root.kernel });
       id = push(
-        makeNode({ ...base(value, path), ...kernel, op, inputs, attributes, type: value.type, origin }),
+        makeNode({ ...base(value, path, root), ...kernel, op, inputs, attributes, type: value.type, origin }),
       );
     }
     made.set(value, id);
     return id;
   };
-  return { id: make(ref, root.name), nodes };
+  const ids = roots.map((root, at) => make(values[at] ?? bug("a root has no value"), root.name, root));
+  return { ids, nodes };
 }
 
 /** A constant for an entry of the weight store. */

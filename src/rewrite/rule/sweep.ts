@@ -13,6 +13,8 @@ import { materialize } from "./replacement-builder.js";
 import type { Application } from "./match.js";
 import { applicationAt } from "./match.js";
 import type { NativeRule, Rule } from "./rule.js";
+import { rootOps } from "./rule.js";
+import { staysAcyclic } from "./several-roots.js";
 
 type SweepRule = Rule | NativeRule;
 
@@ -29,11 +31,11 @@ export interface SweepOptions {
 export interface AppliedRule {
   /** The rule's name. */
   readonly rule: string;
-  /** The node that was replaced. */
-  readonly root: NodeId;
-  /** The nodes that the rule replaced, root included. Those that others read stay. */
+  /** The nodes that were replaced; several if the left side has several terms. */
+  readonly roots: readonly NodeId[];
+  /** The nodes that the rule covered, roots included. Those that others read stay. */
   readonly covered: readonly NodeId[];
-  /** The nodes that it made, the last of them under the root's id; none if a value of the graph replaces the root. */
+  /** The nodes that it made, one under the id of each root that no other value of the graph replaces. */
   readonly made: readonly NodeId[];
   /** The module with this application and those before it, but none after it. Computed on request, in the time of one sweep. */
   after(): Module;
@@ -56,8 +58,8 @@ export interface Loop {
 }
 
 /**
- * Applies the rules everywhere until none applies; at each node, the first in order that applies wins. Returns the same module if no rule
- * applies. Reports rules that apply without end as an error that names them, and returns the graph so far.
+ * Applies the rules everywhere until none applies; where several match, the one with the greatest benefit wins, then the first. Returns
+ * the same module if no rule applies. Reports rules that apply without end as an error that names them, and returns the graph so far.
  */
 export function applyRules(module: Module, rules: readonly SweepRule[], options: SweepOptions): Module {
   const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
@@ -74,12 +76,12 @@ export function sweep(
   { pass, onApply }: Pick<SweepOptions, "pass" | "onApply">,
   limits: SweepLimits,
 ): { readonly module: Module; readonly loop?: Loop } {
-  const byRoot = indexByRoot(rules);
+  const levels = levelsOf(rules);
   const histories: Histories = new Map();
   let { rewrites } = limits;
   let current = module;
   for (let count = 0; ; count += 1) {
-    const applications = findApplications(current, byRoot);
+    const applications = findApplications(current, levels);
     if (applications.length === 0) return { module: current };
     rewrites -= applications.length;
     if (count >= limits.sweeps || rewrites < 0)
@@ -103,33 +105,53 @@ export function loopError({ cycle }: Loop, where: string, rules: readonly SweepR
 /** The names of the rules that led to each node, first to last. */
 type Histories = Map<NodeId, readonly string[]>;
 
-function indexByRoot(rules: readonly SweepRule[]): ReadonlyMap<OpName, readonly SweepRule[]> {
-  const byRoot = new Map<OpName, SweepRule[]>();
+/** Rules of one benefit, by the ops at which they are tried. */
+type Level = ReadonlyMap<OpName, readonly SweepRule[]>;
+
+/** The rules in levels, the greatest benefit first. */
+function levelsOf(rules: readonly SweepRule[]): readonly Level[] {
+  const levels = new Map<number, Map<OpName, SweepRule[]>>();
   for (const rule of rules) {
-    for (const op of rule.kind === "native" ? rule.ops : rule.pattern.ops) {
-      const list = byRoot.get(op);
+    const benefit = rule.kind === "equation" ? rule.benefit : 0;
+    const level = levels.get(benefit) ?? new Map<OpName, SweepRule[]>();
+    levels.set(benefit, level);
+    for (const op of opsOf(rule)) {
+      const list = level.get(op);
       if (list) list.push(rule);
-      else byRoot.set(op, [rule]);
+      else level.set(op, [rule]);
     }
   }
-  return byRoot;
+  return [...levels].toSorted(([a], [b]) => b - a).map(([, level]) => level);
 }
 
-/** The matches that do not overlap, in topological order. */
-function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly SweepRule[]>): Application[] {
+/** The ops of the nodes at which a rule is tried. */
+function opsOf(rule: SweepRule): readonly OpName[] {
+  if (rule.kind === "native") return rule.ops;
+  const [first] = rule.roots;
+  return first ? rootOps(first) : [];
+}
+
+/** The matches that do not overlap: by benefit, then in topological order, then in the order of the rules. */
+function findApplications(module: Module, levels: readonly Level[]): Application[] {
   const applications: Application[] = [];
   const taken = new Set<NodeId>();
-  for (const node of topological(module.graph)) {
-    const rules = byRoot.get(node.op);
-    if (!rules || taken.has(node.id)) continue;
-    for (const rule of rules) {
-      const application = applicationAt(rule, module, node);
-      if (!application) continue;
-      // The first rule wins. If it overlaps with a rewrite of this sweep, the node waits for the next sweep.
-      if (application.covered.some((id) => taken.has(id))) break;
-      for (const id of application.covered) taken.add(id);
-      applications.push(application);
-      break;
+  const waiting = new Set<NodeId>();
+  for (const level of levels) {
+    for (const node of topological(module.graph)) {
+      const rules = level.get(node.op);
+      if (!rules || taken.has(node.id) || waiting.has(node.id)) continue;
+      for (const rule of rules) {
+        const application = applicationAt(rule, module, node);
+        if (!application) continue;
+        // The first rule wins. If it overlaps with a rewrite of this sweep, the node waits for the next sweep.
+        const overlaps = application.covered.some((id) => taken.has(id));
+        if (overlaps || !staysAcyclic(module.graph, application, applications)) waiting.add(node.id);
+        else {
+          for (const id of application.covered) taken.add(id);
+          applications.push(application);
+        }
+        break;
+      }
     }
   }
   return applications;
@@ -138,7 +160,7 @@ function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly S
 /** What one application changes. */
 interface Change {
   readonly application: Application;
-  /** The value that replaces the root, and the new nodes that compute it. */
+  /** The values that replace the roots, and the new nodes that compute them. */
   readonly built: Built;
   /** The next unused id after them. */
   readonly nextId: NodeId;
@@ -153,13 +175,21 @@ function changesOf(
   const { graph } = module;
   const fresh = createFresh(graph);
   return applications.map((application) => {
-    const { rule, root, covered, replacement } = application;
+    const { rule, roots, covered, replacements } = application;
     const origin = originOf(application, graph, pass);
-    const built = materialize(replacement, { module, root, origin, fresh });
+    const built = materialize(replacements, { module, roots, origin, fresh });
     const history = [...covered.flatMap((id) => histories.get(id) ?? []), rule].slice(-64);
     for (const node of built.nodes) histories.set(node.id, history);
-    if (built.id !== root.id) histories.set(built.id, history);
+    for (const { to } of aliasesOf(application, built)) histories.set(to, history);
     return { application, built, nextId: fresh.next };
+  });
+}
+
+/** The roots that values of the graph, or other new nodes, replace. */
+function aliasesOf({ roots }: Application, { ids }: Built): { readonly from: NodeId; readonly to: NodeId }[] {
+  return roots.flatMap(({ id: from }, at) => {
+    const to = ids[at];
+    return to === undefined || to === from ? [] : [{ from, to }];
   });
 }
 
@@ -168,7 +198,7 @@ function appliedRule(module: Module, changes: readonly Change[], at: number): Ap
   let after: Module | undefined;
   return {
     rule: application.rule,
-    root: application.root.id,
+    roots: application.roots.map(({ id }) => id),
     covered: application.covered,
     made: built.nodes.map((node) => node.id),
     after: () => (after ??= withChanges(module, changes.slice(0, at + 1))),
@@ -181,7 +211,7 @@ function withChanges({ graph, weights }: Module, changes: readonly Change[]): Mo
   const aliases = new Map<NodeId, NodeId>();
   for (const { application, built } of changes) {
     for (const node of built.nodes) changed.set(node.id, node);
-    if (built.id !== application.root.id) aliases.set(application.root.id, built.id);
+    for (const { from, to } of aliasesOf(application, built)) aliases.set(from, to);
   }
 
   const resolve = (id: NodeId): NodeId => {
@@ -261,12 +291,13 @@ function emptyKernels(
 
 /** The rules that apply without end: the shortest period at the end of the longest history. */
 function loopOf(applications: readonly Application[], histories: Histories): Loop {
-  const chains = applications.map(({ rule, root, covered }) => ({
-    node: root,
+  const chains = applications.map(({ rule, roots, covered }) => ({
+    node: roots[0],
     chain: [...covered.flatMap((id) => histories.get(id) ?? []), rule],
   }));
-  const longest = chains.toSorted((a, b) => b.chain.length - a.chain.length)[0] ?? bug("no rule applies");
-  return { cycle: period(longest.chain), node: longest.node };
+  const { chain, node } =
+    chains.toSorted((a, b) => b.chain.length - a.chain.length)[0] ?? bug("no rule applies");
+  return { cycle: period(chain), node: node ?? bug("a rule replaces no node") };
 }
 
 function period(chain: readonly string[]): readonly string[] {

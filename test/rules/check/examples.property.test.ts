@@ -44,7 +44,7 @@ test.each(wrong)("%s", async (_, text) => {
   expect(problems[0]!.example).toBe(printed);
   const { left, right } = await run(printed);
   const { element } = shown;
-  const seen = { index: element.index, left: left![element.index]!, right: right![element.index]! };
+  const seen = { ...element, left: left![element.index]!, right: right![element.index]! };
   // A run rounds to f32, and so may move both values a little.
   expect(distance(seen), printed).toBeGreaterThan(0.5 * Math.min(distance(element), Number.MAX_VALUE));
 });

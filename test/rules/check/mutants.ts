@@ -12,19 +12,28 @@ export interface Mutant {
 const symmetric = new Set(["+", "*", "add", "mul", "min", "max", "==", "!="]);
 
 export function mutantsOf(item: RuleItem): Mutant[] {
-  const { pattern, replacement, where, when } = item;
+  const { patterns, replacements, where, when } = item;
   return [
-    { change: "flip the sign", item: { ...item, replacement: negated(replacement) } },
-    ...changes(replacement).map(({ change, made }) => ({ change, item: { ...item, replacement: made } })),
+    ...replacements.flatMap((one, at) =>
+      [{ change: "flip the sign", made: negated(one) }, ...changes(one)].map(({ change, made }) => ({
+        change,
+        item: { ...item, replacements: replacements.with(at, made) },
+      })),
+    ),
     ...where.flatMap((binding, at) =>
       changes(binding.value).map(({ change, made }) => ({
         change: `where: ${change}`,
         item: { ...item, where: where.with(at, { ...binding, value: made }) },
       })),
     ),
-    ...changes(pattern)
-      .filter(({ change }) => change.startsWith("number"))
-      .map(({ change, made }) => ({ change: `left: ${change}`, item: { ...item, pattern: made } })),
+    ...patterns.flatMap((one, at) =>
+      changes(one)
+        .filter(({ change }) => change.startsWith("number"))
+        .map(({ change, made }) => ({
+          change: `left: ${change}`,
+          item: { ...item, patterns: patterns.with(at, made) },
+        })),
+    ),
     ...(when ? conditionMutants(item, when) : []),
   ];
 }

@@ -2,7 +2,7 @@
 
 import type { BinaryOperator } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
-import { sameValue } from "../match.js";
+import { sameValue } from "../solve.js";
 
 /** The ops that infix operators mean on tensors. */
 export const tensorOps: Readonly<Partial<Record<BinaryOperator, OpName>>> = {
@@ -27,6 +27,8 @@ export function binaryValue(
       return sameValue(a, b);
     case "!=":
       return !sameValue(a, b);
+    case "|":
+      return undefined;
     case "<":
     case "<=":
     case ">":

@@ -11,9 +11,10 @@ import type { Match } from "../rule.js";
 import type { Scope } from "./scope.js";
 import { fail } from "./fail.js";
 import type { CompileTerm } from "./scope.js";
+import { usable } from "./scope.js";
 import type { ValueTerm } from "./term.js";
 
-export type ComputeAttributes = (match: Match, op: OpName) => Attributes | undefined;
+export type ComputeAttributes = (match: Match, op: OpName, item?: number) => Attributes | undefined;
 
 export function compileAttributes(
   scope: Scope,
@@ -30,10 +31,11 @@ export function compileAttributes(
   // All attributes that the call mentions, also those with wrong values.
   const given = new Set<string>();
   for (const argument of args) {
-    if (argument.kind === "positional") continue;
+    if (argument.kind === "positional" || argument.kind === "spread") continue;
     const key = argument.name.text;
     if (argument.kind === "rest") {
-      const variable = scope.variables.get(key);
+      const variable = usable(scope, key, argument.span);
+      if (variable === "error") continue;
       if (variable?.kind !== "rest") {
         const known = [...scope.variables].filter(([, one]) => one.kind === "rest").map(([name]) => name);
         fail(
@@ -109,11 +111,11 @@ export function compileAttributes(
     }
   }
   if (scope.diagnostics.length > before) return undefined;
-  return (match, op) => {
+  return (match, op, item) => {
     const attributes: Record<string, AttributeValue> = {};
     for (const rest of rests) Object.assign(attributes, match.rests.get(rest));
     for (const { key, term } of named) {
-      const value = term.compute(match);
+      const value = term.compute(match, item);
       const parsed = value === undefined ? undefined : parseAttribute(op, key, value);
       if (parsed === undefined) return undefined;
       attributes[key] = parsed;

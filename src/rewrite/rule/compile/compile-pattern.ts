@@ -1,54 +1,71 @@
 // Compiles the left side of a rule and binds its variables.
 
 import { given } from "#diagnostic/given.js";
-import { ownEntry } from "#diagnostic/own-entry.js";
-import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
-import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
-import type { AttributeValue, OpName } from "#ir/graph.js";
+import type { BinaryExpression, CallExpression, Expression } from "#grammar/ast.js";
+import type { OpName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import { tensorOps } from "./arithmetic.js";
-import { noMatch, parseAttribute } from "./compile-attributes.js";
-import { compileTerm } from "./compile-term.js";
-import type { ValueType } from "./functions.js";
-import { sameValue } from "../match.js";
-import type { AttributePattern, OpPattern, Pattern } from "../rule.js";
-import type { Scope, Variable } from "./scope.js";
+import { bind, joinBranches } from "./bind.js";
+import { compilePatternAttributes } from "./pattern-attributes.js";
+import { depthsOf } from "../several-roots.js";
+import type { EachPattern, OpPattern, Pattern } from "../rule.js";
+import type { Scope } from "./scope.js";
 import { fail } from "./fail.js";
 import { callOf, isLiteralName, opsOf } from "./scope.js";
 
-/** Compiles the whole left side, which must be the call of an op. */
-export function compileRoot(scope: Scope, expression: Expression): OpPattern | undefined {
-  const pattern = compilePattern(scope, expression);
-  if (!pattern || pattern.kind === "op") return pattern;
-  return fail(scope, expression.span, "wrong-pattern", "the left side must be the call of an op");
+/** Compiles the whole left side: terms that are calls of ops, of which each after the first shares a variable with one before. */
+export function compileRoots(scope: Scope, terms: readonly Expression[]): readonly Pattern[] | undefined {
+  const outside = new Set(terms.flatMap(namesOutsideLists));
+  const roots: Pattern[] = [];
+  const bound = new Set<string>();
+  for (const term of terms) {
+    const pattern = compilePattern({ ...scope, outside }, term);
+    if (!pattern) return undefined;
+    if (!isCall(pattern))
+      return fail(scope, term.span, "wrong-pattern", "the left side must be the call of an op");
+    const own = [...depthsOf(pattern).keys()];
+    if (roots.length > 0 && !own.some((name) => bound.has(name)))
+      return fail(
+        scope,
+        term.span,
+        "wrong-pattern",
+        "this term shares no variable with the terms before it",
+        ["terms of one left side must have a value in common, by which the compiler finds them"],
+      );
+    for (const name of own) bound.add(name);
+    roots.push(pattern);
+  }
+  return roots;
 }
 
-function compilePattern(scope: Scope, expression: Expression): Pattern | undefined {
+/** Compiles a term of the left side, or one in a condition. */
+export function compilePattern(scope: Scope, expression: Expression): Pattern | undefined {
+  const { span } = expression;
   switch (expression.kind) {
     case "name": {
-      const { name, span } = expression;
-      if (name === "inf") return { kind: "uniform", value: Number.POSITIVE_INFINITY };
+      const { name } = expression;
+      if (name === "inf") return { kind: "uniform", value: Number.POSITIVE_INFINITY, span };
       if (isLiteralName(expression))
         return fail(scope, span, "wrong-pattern", `\`${name}\` is a literal, not a variable`);
-      return bind(scope, name, { kind: "tensor" }, span) ? { kind: "variable", name } : undefined;
+      return bind(scope, name, { kind: "tensor" }, span) ? { kind: "variable", name, span } : undefined;
     }
     case "number":
-      return { kind: "uniform", value: expression.value };
+      return { kind: "uniform", value: expression.value, span };
     case "unary": {
-      const { operator, operand, span } = expression;
+      const { operator, operand } = expression;
       if (operator === "not")
         return fail(scope, span, "wrong-pattern", "`not` cannot be used on the left side", [
-          "conditions stand after `when`",
+          "conditions stand after `when`: `when not matches(x, relu(y))`",
         ]);
-      if (operand.kind === "number") return { kind: "uniform", value: -operand.value };
+      if (operand.kind === "number") return { kind: "uniform", value: -operand.value, span };
       if (operand.kind === "name" && operand.name === "inf")
-        return { kind: "uniform", value: Number.NEGATIVE_INFINITY };
+        return { kind: "uniform", value: Number.NEGATIVE_INFINITY, span };
       const inner = compilePattern(scope, operand);
-      return inner && opPattern("neg", [inner]);
+      return inner && { kind: "op", ops: ["neg"], operands: [inner], attributes: [], span };
     }
     case "binary": {
-      const { operator, left, right, span } = expression;
+      const { operator, left, right } = expression;
+      if (operator === "|") return compileAlternatives(scope, expression);
       const op = tensorOps[operator];
       if (!op)
         return fail(scope, span, "wrong-pattern", `\`${operator}\` cannot be used on the left side`, [
@@ -56,7 +73,7 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
         ]);
       const a = compilePattern(scope, left);
       const b = compilePattern(scope, right);
-      return a && b && opPattern(op, [a, b]);
+      return a && b && { kind: "op", ops: [op], operands: [a, b], attributes: [], span };
     }
     case "call":
     case "pipe":
@@ -68,7 +85,7 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
     case "conditional":
       return fail(
         scope,
-        expression.span,
+        span,
         "wrong-pattern",
         "an operand on the left side must be a variable, a number or the call of an op",
       );
@@ -77,226 +94,141 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
   }
 }
 
-function opPattern(op: OpName, operands: readonly Pattern[]): OpPattern {
-  return { kind: "op", ops: [op], operands, attributes: [] };
+/** Each alternative binds its own variables. Those that all of them bind are bound afterwards. */
+function compileAlternatives(scope: Scope, expression: BinaryExpression): Pattern | undefined {
+  const { span } = expression;
+  const branches = alternativesOf(expression).map((one) => {
+    const variables = new Map(scope.variables);
+    return { variables, pattern: compilePattern({ ...scope, variables }, one) };
+  });
+  const alternatives = branches.map(({ pattern }) => pattern).filter((one) => one !== undefined);
+  if (alternatives.length < branches.length) return undefined;
+  joinBranches(
+    scope,
+    branches.map(({ variables }) => variables),
+    span,
+  );
+  return { kind: "either", alternatives, span };
 }
 
-function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined {
-  const { callee, binder, span } = call;
+function alternativesOf(expression: Expression): readonly Expression[] {
+  return expression.kind === "binary" && expression.operator === "|"
+    ? [...alternativesOf(expression.left), ...alternativesOf(expression.right)]
+    : [expression];
+}
+
+function compileCall(scope: Scope, call: CallExpression): Pattern | undefined {
+  const { callee, binder, optional, span } = call;
   const named = opsOf(scope, call);
   if (!named) return undefined;
-  const positional = call.arguments.filter((argument) => argument.kind === "positional");
-  const operands = positional.map((argument) => compilePattern(scope, argument.value));
-  const known = operands.filter((operand) => operand !== undefined);
-  if (known.length < operands.length) return undefined;
-
-  const fitting = named.filter((op) => takes(op, known.length));
-  if (fitting.length === 0) {
-    const [op] = named;
-    const names = op ? opOf(op).operands.map((operand) => operand.name) : [];
-    return fail(
-      scope,
-      span,
-      "wrong-operand-count",
-      `\`${callee.text}\` does not take ${known.length === 1 ? "one operand" : `${known.length} operands`}`,
-      [`it takes ${names.length === 1 ? "one" : names.length}: ${names.join(", ")}`],
-    );
-  }
-  const attributes: (readonly [string, AttributePattern])[] = [];
-  let ops = fitting;
-  let rest: { readonly name: string; readonly span: Span } | undefined;
   const before = scope.diagnostics.length;
+  const operands: (Pattern | EachPattern)[] = [];
+  /** The names that are bound even where an optional op is missing. */
+  let always = new Set(scope.variables.keys());
   for (const argument of call.arguments) {
-    if (argument.kind === "positional") continue;
-    const key = argument.name.text;
-    if (argument.kind === "rest") {
-      if (rest)
-        fail(scope, argument.span, "repeated-argument", "the rest of the attributes can have only one name");
-      rest = { name: key, span: argument.span };
-      continue;
-    }
-    if (attributes.some(([one]) => one === key)) {
-      fail(scope, argument.name.span, "repeated-argument", `\`${key}\` is mentioned twice`);
-      continue;
-    }
-    const having = ops.filter((op) => hasAttribute(op, key));
-    if (having.length === 0) {
-      const keys = ops.flatMap((op) => [
-        ...Object.keys(opOf(op).attributes),
-        ...Object.keys(opOf(op).derived ?? {}),
-      ]);
-      fail(
-        scope,
-        argument.name.span,
-        "unknown-attribute",
-        `\`${callee.text}\` has no attribute \`${key}\``,
-        didYouMean(key, keys),
-      );
-      continue;
-    }
-    ops = having;
-    const pattern = compileAttribute(scope, argument, ops);
-    if (pattern) attributes.push([key, pattern]);
+    if (argument.kind !== "positional" && argument.kind !== "spread") continue;
+    const operand =
+      argument.kind === "positional"
+        ? compilePattern(scope, argument.value)
+        : compileEach(scope, argument.value, argument.span);
+    if (!operand) return undefined;
+    if (operands.length === 0) always = new Set(scope.variables.keys());
+    operands.push(operand);
   }
-  if (rest) bindRest(scope, rest.name, rest.span, ops, attributes);
-  else {
-    // The left side must mention an attribute that has no default.
-    const complete = ops.filter((op) => missingAttribute(op, attributes) === undefined);
-    const [op] = ops;
-    const missing = op && missingAttribute(op, attributes);
-    if (complete.length === 0 && op && missing !== undefined)
-      fail(
-        scope,
-        span,
-        "missing-attribute",
-        `\`${op}\` has no default for \`${missing}\`, so the left side must mention it`,
-        [`write \`${missing}=name\`, or \`..name\` for all the rest`],
-      );
-    ops = complete;
-  }
+  const lists = operands.filter(({ kind }) => kind === "each").length;
+  if (lists > 2)
+    return fail(scope, span, "wrong-pattern", `at most two operands of an op may be lists, not ${lists}`);
+  const fitting = named.ops.filter((op) => takes(op, operands.length - lists, lists > 0));
+  if (fitting.length === 0) return wrongCount(scope, call, named.ops[0], operands.length);
+  const attributes = compilePatternAttributes(scope, call, fitting);
+  if (!attributes) return undefined;
+  const { ops } = attributes;
   if (binder && !bind(scope, binder.text, { kind: "op", ops }, binder.span)) return undefined;
   if (scope.diagnostics.length > before) return undefined;
-  return {
+  const pattern: OpPattern = {
     kind: "op",
     ops,
-    operands: known,
-    attributes,
-    ...(callee.text === "pointwise" ? { memberOf: "pointwise" } : {}),
-    ...given({ binder: binder?.text, rest: rest?.name }),
+    operands,
+    attributes: attributes.terms,
+    ...given({ pointwise: named.pointwise, binder: binder?.text, rest: attributes.rest }),
+    span,
   };
+  if (!optional || !binder) return pattern;
+  if (scope.inEach)
+    return fail(scope, span, "wrong-pattern", "an op in a list of operands cannot be optional", [
+      "write alternatives: `(relu(xs) | xs)..`",
+    ]);
+  const [inner] = operands;
+  if (!inner || inner.kind === "each")
+    return fail(scope, span, "wrong-pattern", `without \`${callee.text}\`, its first operand must be there`, [
+      "the first operand of an optional op is one term",
+    ]);
+  for (const [name, variable] of scope.variables) {
+    if (always.has(name)) continue;
+    scope.variables.set(name, { ...variable, optional: variable.optional ?? binder.text });
+  }
+  return { kind: "either", alternatives: [pattern, inner], optional: binder.text, span };
 }
 
-function takes(name: OpName, count: number): boolean {
+/** Compiles `p..`, where a variable that occurs nowhere else is a list. */
+function compileEach(
+  scope: Scope,
+  expression: Expression,
+  span: Expression["span"],
+): EachPattern | undefined {
+  if (scope.inEach)
+    return fail(scope, span, "wrong-pattern", "a list of operands cannot be inside another one");
+  const lists = new Set<string>();
+  const pattern = compilePattern({ ...scope, inEach: lists }, expression);
+  if (!pattern) return undefined;
+  if (lists.size === 0)
+    return fail(scope, span, "wrong-pattern", "this list of operands binds no variable of its own", [
+      "as in `concat(xs..)` or `concat(relu(xs)..)`",
+    ]);
+  return { kind: "each", pattern, lists, span };
+}
+
+/** The names of a term outside its lists of operands. */
+function namesOutsideLists(expression: Expression): string[] {
+  switch (expression.kind) {
+    case "name":
+      return [expression.name];
+    case "unary":
+      return namesOutsideLists(expression.operand);
+    case "binary":
+      return [...namesOutsideLists(expression.left), ...namesOutsideLists(expression.right)];
+    case "pipe":
+    case "call": {
+      const call = callOf(expression);
+      const operands = call.arguments.flatMap((one) => (one.kind === "positional" ? [one.value] : []));
+      return [...(call.binder ? [call.binder.text] : []), ...operands.flatMap(namesOutsideLists)];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Whether a term is the call of an op, in all its alternatives. */
+function isCall(pattern: Pattern): boolean {
+  return pattern.kind === "either" ? pattern.alternatives.every(isCall) : pattern.kind === "op";
+}
+
+/** Whether an op may have so many operands, or with lists at least so many. */
+function takes(name: OpName, count: number, more: boolean): boolean {
   const { operands } = opOf(name);
-  const least = operands.filter((operand) => !operand.optional && !operand.variadic).length;
-  return count >= Math.max(least, 1) && (count <= operands.length || operands.at(-1)?.variadic === true);
+  const least = more ? 0 : operands.filter((operand) => !operand.optional && !operand.variadic).length;
+  return (
+    count >= Math.max(least, more ? 0 : 1) && (count <= operands.length || operands.at(-1)?.variadic === true)
+  );
 }
 
-function hasAttribute(op: OpName, key: string): boolean {
-  return Object.hasOwn(opOf(op).attributes, key) || Object.hasOwn(opOf(op).derived ?? {}, key);
-}
-
-function missingAttribute(
-  op: OpName,
-  attributes: readonly (readonly [string, unknown])[],
-): string | undefined {
-  return Object.entries(opOf(op).attributes).find(
-    ([key, kind]) => kind.default === undefined && !attributes.some(([one]) => one === key),
-  )?.[0];
-}
-
-function compileAttribute(
-  scope: Scope,
-  argument: Extract<Argument, { kind: "named" }>,
-  ops: readonly OpName[],
-): AttributePattern | undefined {
-  const key = argument.name.text;
-  const { value } = argument;
-  const kind = ops.map((op) => ownEntry(opOf(op).attributes, key)).find((one) => one !== undefined);
-  if (value.kind === "name" && !isLiteralName(value) && value.name !== "inf") {
-    const type = kind?.default === undefined ? "any" : typeOf(kind.default);
-    return bind(scope, value.name, { kind: "attribute", type }, value.span)
-      ? { kind: "variable", name: value.name }
-      : undefined;
-  }
-  if (value.kind === "list" && value.items.some((item) => item.kind === "name" && item.name !== "inf")) {
-    const items = value.items.map((item): AttributePattern | undefined => {
-      if (item.kind !== "name" || item.name === "inf") {
-        const constant = closedValue(scope, item);
-        return constant === undefined ? undefined : { kind: "value", value: constant };
-      }
-      return bind(scope, item.name, { kind: "attribute", type: "number" }, item.span)
-        ? { kind: "variable", name: item.name }
-        : undefined;
-    });
-    const known = items.filter((item) => item !== undefined);
-    return known.length === items.length ? { kind: "list", items: known } : undefined;
-  }
-  const constant = closedValue(scope, value);
-  if (constant === undefined) return undefined;
-  const [op] = ops;
-  const parsed = op && parseAttribute(op, key, constant);
-  if (parsed !== undefined) return { kind: "value", value: parsed };
+function wrongCount(scope: Scope, { callee, span }: CallExpression, op: OpName | undefined, count: number) {
+  const names = op ? opOf(op).operands.map((operand) => operand.name) : [];
   return fail(
-    scope,
-    value.span,
-    "wrong-attribute",
-    `\`${key}\` must be ${kind?.expects ?? "something else"}`,
-  );
-}
-
-/** The value of a term without variables. */
-function closedValue(scope: Scope, expression: Expression): AttributeValue | undefined {
-  const closed: Scope = { ...scope, variables: new Map(), where: new Map() };
-  const term = compileTerm(closed, expression);
-  if (!term) return undefined;
-  if (term.kind === "value" && term.closed) {
-    const value = term.compute(noMatch);
-    if (value !== undefined) return value;
-  }
-  return fail(
-    scope,
-    expression.span,
-    "wrong-pattern",
-    "an attribute on the left side must be a variable, a literal or a list of them",
-  );
-}
-
-function typeOf(value: AttributeValue): ValueType {
-  if (typeof value === "number") return "number";
-  if (typeof value === "boolean") return "boolean";
-  return typeof value === "string" ? "text" : "list";
-}
-
-function bindRest(
-  scope: Scope,
-  name: string,
-  span: Span,
-  ops: readonly OpName[],
-  attributes: readonly (readonly [string, unknown])[],
-): void {
-  const keys = new Set(
-    ops
-      .flatMap((op) => Object.keys(opOf(op).attributes))
-      .filter((key) => !attributes.some(([one]) => one === key)),
-  );
-  bind(scope, name, { kind: "rest", keys }, span);
-}
-
-/** Binds a variable, or checks that it has the same kind as before. A repeated variable means equality. */
-function bind(scope: Scope, name: string, variable: Variable, span: Span): boolean {
-  const known = scope.variables.get(name);
-  if (!known) {
-    scope.variables.set(name, variable);
-    return true;
-  }
-  const same =
-    known.kind === variable.kind &&
-    (known.kind !== "op" || variable.kind !== "op") &&
-    (known.kind !== "rest" ||
-      variable.kind !== "rest" ||
-      sameValue([...known.keys].sort().join(), [...variable.keys].sort().join()));
-  if (same) return true;
-  fail(
     scope,
     span,
-    "repeated-variable",
-    `\`${name}\` cannot be ${described(variable)} here: it is ${described(known)} before`,
+    "wrong-operand-count",
+    `\`${callee.text}\` does not take ${count === 1 ? "one operand" : `${count} operands`}`,
+    [`it takes ${names.length === 1 ? "one" : names.length}: ${names.join(", ")}`],
   );
-  return false;
-}
-
-function described(variable: Variable): string {
-  switch (variable.kind) {
-    case "tensor":
-      return "a tensor";
-    case "op":
-      return "an op";
-    case "attribute":
-      return "an attribute";
-    case "rest":
-      return "the rest of the attributes of an op";
-    default:
-      return variable satisfies never;
-  }
 }

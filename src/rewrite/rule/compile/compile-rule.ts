@@ -1,63 +1,145 @@
 // Compiles `rule` items: checks names, counts and types, and makes the data that the matcher reads.
 
 import { given } from "#diagnostic/given.js";
-import type { Ast, Expression, RuleItem } from "#grammar/ast.js";
+import type { Ast, Expression, RuleItem, RuleSetItem } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import { plural } from "#ir/units.js";
+import type { Predicate } from "../predicate.js";
 import type { Ref } from "../replacement-builder.js";
-import { compileRoot } from "./compile-pattern.js";
+import type { OpSet } from "./classes.js";
+import { compileClasses } from "./classes.js";
+import { noMatch } from "./compile-attributes.js";
+import { compilePattern, compileRoots } from "./compile-pattern.js";
 import { compileTensor, compileTerm } from "./compile-term.js";
-import type { Compute, Match, Rule } from "../rule.js";
+import type { Condition, Match, Pattern, Rule, RuleSetInfo, Value } from "../rule.js";
 import { literalsOf, ruleSizeProblem } from "./rule-size.js";
 import type { Scope } from "./scope.js";
 import { fail } from "./fail.js";
 import type { Term } from "./term.js";
 
-/** The rules of a file in order, or all errors in them. */
-export function compileRules(items: Ast["items"]): Result<Rule[]> {
-  const diagnostics: Diagnostic[] = [];
+/** What rules are compiled with, besides their text. */
+export interface RuleContext {
+  readonly classes?: ReadonlyMap<string, OpSet>;
+  readonly predicates?: ReadonlyMap<string, Predicate>;
+  readonly set?: RuleSetInfo;
+}
+
+/** The rules of a file in order, also those in sets, or all errors in them and in its classes. */
+export function compileRules(
+  items: Ast["items"],
+  predicates: ReadonlyMap<string, Predicate> = new Map(),
+): Result<Rule[]> {
+  const { classes, diagnostics: wrongClasses } = compileClasses(items);
+  const diagnostics: Diagnostic[] = [...wrongClasses];
   const rules: Rule[] = [];
-  const seen = new Map<string, RuleItem>();
-  for (const item of items) {
-    if (item.kind !== "rule") continue;
+  const seen = new Map<string, RuleItem | RuleSetItem>();
+  const named = (item: RuleItem | RuleSetItem): void => {
     const { text, span } = item.name;
     const other = seen.get(text);
-    if (other)
-      diagnostics.push(
-        error("repeated-name", `there are two rules \`${text}\``, {
-          span,
-          others: [{ span: other.name.span, message: "first here" }],
-        }),
-      );
     seen.set(text, item);
-    const compiled = compileRule(item);
-    for (const one of compiled.diagnostics) diagnostics.push(one);
-    if (compiled.value) rules.push(compiled.value);
+    if (!other) return;
+    const what =
+      other.kind !== item.kind ? "rules or sets" : item.kind === "rule" ? "rules" : "sets of rules";
+    diagnostics.push(
+      error("repeated-name", `there are two ${what} \`${text}\``, {
+        span,
+        others: [{ span: other.name.span, message: "first here" }],
+      }),
+    );
+  };
+  for (const item of items) {
+    if (item.kind !== "rule" && item.kind !== "rules") continue;
+    named(item);
+    const set = item.kind === "rules" ? infoOf(item) : undefined;
+    for (const rule of item.kind === "rules" ? item.rules : [item]) {
+      if (rule !== item) named(rule);
+      const compiled = compileRule(rule, { classes, predicates, ...given({ set }) });
+      for (const one of compiled.diagnostics) diagnostics.push(one);
+      if (compiled.value) rules.push(compiled.value);
+    }
   }
   return hasErrors(diagnostics) ? { diagnostics } : { value: rules, diagnostics };
+}
+
+function infoOf({ name, place }: RuleSetItem): RuleSetInfo {
+  if (!place) return { name: name.text };
+  return { name: name.text, place: { text: `${place.side} ${place.pass.text}`, span: place.span } };
 }
 
 /**
  * Compiles one rule. On the left, names are variables, and a repeated name means equality. `..a` is the rest of an op's
  * attributes. An attribute that is not mentioned has its default, on both sides.
  */
-export function compileRule(item: RuleItem): Result<Rule> {
+export function compileRule(item: RuleItem, context: RuleContext = {}): Result<Rule> {
   const tooLarge = ruleSizeProblem(item);
   if (tooLarge) return { diagnostics: [tooLarge] };
   const scope: Scope = {
     diagnostics: [],
+    classes: context.classes ?? new Map(),
+    predicates: context.predicates ?? new Map(),
     variables: new Map(),
     where: new Map(),
     constants: new Set(),
+    terms: [],
+    readers: [],
     kept: new Set(),
+    present: new Set(),
+    compilePattern,
   };
   const approx = item.approx && tolerance(scope, item.approx);
-  const pattern = compileRoot(scope, item.pattern);
+  const benefit = item.benefit && benefitOf(scope, item.benefit);
+  const roots = compileRoots(scope, item.patterns);
   // Without a left side, every variable would be unbound; one error is enough.
-  if (!pattern) return { diagnostics: scope.diagnostics };
+  if (!roots) return { diagnostics: scope.diagnostics };
+  if (item.replacements.length !== roots.length)
+    fail(
+      scope,
+      item.replacements[0]?.span ?? item.span,
+      "wrong-operand-count",
+      `the left side has ${plural(roots.length, "term")}, and the right side ${plural(item.replacements.length, "term")}`,
+      ["each term of the left side is replaced by the one in its place on the right side"],
+    );
 
-  const values: (readonly [string, Compute])[] = [];
-  for (const { name, value } of item.where) {
+  const values = compileWhere(scope, item.where);
+  const replacements = item.replacements.map((term) => compileTensor(scope, term));
+  for (const name of roots.flatMap(bindersOf))
+    if (scope.kept.has(name))
+      fail(
+        scope,
+        item.replacements[0]?.span ?? item.span,
+        "reads-itself",
+        `the right side reads \`${name}\`, which the rule replaces`,
+        [`\`${name}(…)\` is the same op over other operands`],
+      );
+  const { shared: isShared, conditions } = item.when ? compileCondition(scope, item.when) : noCondition;
+  const known = replacements.filter((one) => one !== undefined);
+  if (hasErrors(scope.diagnostics) || known.length < replacements.length)
+    return { diagnostics: scope.diagnostics };
+  return {
+    value: {
+      kind: "equation",
+      name: item.name.text,
+      span: item.span,
+      ...given({ approx, set: context.set }),
+      benefit: benefit ?? 0,
+      roots,
+      shared: isShared,
+      kept: scope.kept,
+      hints: { constants: scope.constants, terms: scope.terms, readers: scope.readers },
+      values,
+      conditions,
+      replacements: known,
+      literals: literalsOf(item),
+    },
+    diagnostics: scope.diagnostics,
+  };
+}
+
+/** Binds the terms of `where`: attributes are computed for a match, and tensors are built where they are used. */
+function compileWhere(scope: Scope, where: RuleItem["where"]): Value[] {
+  const values: Value[] = [];
+  for (const { name, value, span } of where) {
     if (scope.variables.has(name.text) || scope.where.has(name.text)) {
       fail(scope, name.span, "repeated-name", `\`${name.text}\` is bound already`);
       continue;
@@ -67,58 +149,47 @@ export function compileRule(item: RuleItem): Result<Rule> {
       // Bound in spite of the error, so that its uses are not errors too.
       scope.where.set(name.text, { kind: "value", type: "any", compute: () => undefined, closed: false });
     } else if (term.kind === "value") {
-      values.push([name.text, term.compute]);
+      values.push({ name: name.text, span, compute: term.compute });
       scope.where.set(name.text, { ...term, compute: (match) => match.values.get(name.text), closed: false });
     } else scope.where.set(name.text, shared(term));
   }
-  const replacement = compileTensor(scope, item.replacement);
-  const { shared: isShared, condition } = item.when ? compileCondition(scope, item.when) : noCondition;
-  if (hasErrors(scope.diagnostics) || !replacement) return { diagnostics: scope.diagnostics };
-  return {
-    value: {
-      kind: "equation",
-      name: item.name.text,
-      span: item.span,
-      ...given({ approx }),
-      pattern,
-      shared: isShared,
-      kept: scope.kept,
-      constants: scope.constants,
-      values,
-      ...given({ condition }),
-      replacement,
-      literals: literalsOf(item),
-    },
-    diagnostics: scope.diagnostics,
-  };
+  return values;
 }
 
-const noCondition = { shared: false, condition: undefined };
+/** The names of the outermost ops of a term. */
+function bindersOf(pattern: Pattern): string[] {
+  if (pattern.kind === "either") return pattern.alternatives.flatMap(bindersOf);
+  return pattern.kind === "op" && pattern.binder !== undefined ? [pattern.binder] : [];
+}
 
-/** Splits a condition into `shared`, which is a condition alone or in an `and`, and the rest. */
-function compileCondition(
-  scope: Scope,
-  expression: Expression,
-): { readonly shared: boolean; readonly condition: Compute | undefined } {
+const noCondition: { readonly shared: boolean; readonly conditions: readonly Condition[] } = {
+  shared: false,
+  conditions: [],
+};
+
+/** Splits a condition into `shared`, which is a condition alone or in an `and`, and the other parts. */
+function compileCondition(scope: Scope, expression: Expression): typeof noCondition {
   const parts = conjuncts(expression);
   const rest = parts.filter(
     (part) => !(part.kind === "name" && part.name === "shared" && !scope.variables.has("shared")),
   );
-  const computes: Compute[] = [];
-  for (const part of rest) {
-    const kept = new Set(scope.kept);
-    const term = compileTerm(scope, part);
+  const conditions = rest.flatMap((part): Condition[] => {
+    const asked = new Set<string>();
     // A variable that only a condition names is not used on the right side.
-    for (const name of scope.kept) if (!kept.has(name)) scope.kept.delete(name);
-    if (term && (term.kind === "tensor" || (term.type !== "boolean" && term.type !== "any")))
+    const term = compileTerm({ ...scope, kept: new Set(), asked }, part);
+    if (!term) return [];
+    if (term.kind === "tensor" || (term.type !== "boolean" && term.type !== "any")) {
       fail(scope, part.span, "wrong-type", "a condition must be true or false");
-    else if (term?.kind === "value") computes.push(term.compute);
-  }
-  return {
-    shared: rest.length < parts.length,
-    condition:
-      computes.length === 0 ? undefined : (match) => computes.every((compute) => compute(match) === true),
-  };
+      return [];
+    }
+    const holds = (match: Match): boolean => term.compute(match) === true;
+    // A condition about an optional op is none where the op is missing.
+    const isMissing = (match: Match): boolean => [...asked].some((name) => !match.nodes.has(name));
+    return [
+      { span: part.span, holds: asked.size === 0 ? holds : (match) => isMissing(match) || holds(match) },
+    ];
+  });
+  return { shared: rest.length < parts.length, conditions };
 }
 
 function conjuncts(expression: Expression): Expression[] {
@@ -149,4 +220,14 @@ function tolerance(scope: Scope, expression: Expression): number | undefined {
     "the tolerance of `rule approx` must be a number between 0 and 1",
     ["it is relative to the greatest value of the result"],
   );
+}
+
+function benefitOf(scope: Scope, expression: Expression): number | undefined {
+  const term = compileTerm(scope, expression);
+  const value = term?.kind === "value" && term.closed ? term.compute(noMatch) : undefined;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (!term) return undefined;
+  return fail(scope, expression.span, "wrong-attribute", "the benefit of a rule must be a number", [
+    "where several rules match, the one with the greatest benefit is applied; without one it is 0",
+  ]);
 }

@@ -9,7 +9,7 @@ import type { ValueType } from "./functions.js";
 import type { Construct } from "../rule.js";
 import type { Scope, Variable } from "./scope.js";
 import { fail } from "./fail.js";
-import { callOf, indexCall, isLiteralName } from "./scope.js";
+import { callOf, indexCall, isLiteralName, usable } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
 import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
 
@@ -68,7 +68,8 @@ function compileName(scope: Scope, expression: Expression & { kind: "name" }): T
   const { name, span } = expression;
   const where = scope.where.get(name);
   if (where) return where;
-  const variable = scope.variables.get(name);
+  const variable = usable(scope, name, span);
+  if (variable === "error") return undefined;
   if (variable) return variableTerm(scope, name, variable, expression);
   if (name === "inf") return literal("number", Number.POSITIVE_INFINITY);
   if (isLiteralName(expression)) {
@@ -99,16 +100,21 @@ function variableTerm(
         closed: false,
       };
     case "tensor":
-    case "op":
+    case "op": {
+      if (variable.list && !scope.lists)
+        return fail(scope, span, "wrong-type", `\`${name}\` stands for several values`, [
+          `write \`${name}..\` among the operands of an op, or a term of it: \`relu(${name})..\``,
+        ]);
+      if (variable.list) scope.lists?.add(name);
       if (variable.kind === "op") scope.kept.add(name);
       return {
         kind: "tensor",
-        variable: name,
-        construct: (match, builder) => {
-          const id = match.nodes.get(name);
+        construct: (match, builder, item = -1) => {
+          const id = variable.list ? match.lists.get(name)?.[item] : match.nodes.get(name);
           return id === undefined ? undefined : builder.existing(id);
         },
       };
+    }
     case "rest":
       return fail(scope, span, "wrong-type", `\`${name}\` is the rest of an op's attributes`, [
         `pass it on with \`..${name}\``,
@@ -130,8 +136,10 @@ function compileList(scope: Scope, items: readonly Expression[]): Term | undefin
     kind: "value",
     type: "list",
     closed: values.every((term) => term.closed),
-    compute: (match) => {
-      const numbers = values.map((term) => term.compute(match)).filter((value) => typeof value === "number");
+    compute: (match, item) => {
+      const numbers = values
+        .map((term) => term.compute(match, item))
+        .filter((value) => typeof value === "number");
       return numbers.length === values.length ? numbers : undefined;
     },
   };
@@ -139,6 +147,8 @@ function compileList(scope: Scope, items: readonly Expression[]): Term | undefin
 
 function compileBinary(scope: Scope, expression: BinaryExpression): Term | undefined {
   const { operator, left, right, span } = expression;
+  if (operator === "|")
+    return fail(scope, span, "wrong-type", "alternatives are for the left side and for `matches`");
   const a = compileTerm(scope, left);
   const b = compileTerm(scope, right);
   if (!a || !b) return undefined;
@@ -172,11 +182,11 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
       kind: "value",
       type,
       closed: a.closed && b.closed,
-      compute: (match) => {
-        const x = a.compute(match);
+      compute: (match, item) => {
+        const x = a.compute(match, item);
         // `and` and `or` evaluate their right side only if they need it: it may have no value otherwise.
         if (logical && x === (operator === "or")) return x;
-        const y = b.compute(match);
+        const y = b.compute(match, item);
         return x === undefined || y === undefined ? undefined : binaryValue(operator, x, y);
       },
     };

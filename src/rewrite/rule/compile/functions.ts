@@ -6,20 +6,21 @@ import { outputIds, users } from "#ir/node-order.js";
 import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { boundsOf, uniformValue } from "../facts.js";
+import type { Match } from "../rule.js";
 
 /** The type of a term's value, as far as it is known before a match. */
 export type ValueType = "number" | "boolean" | "list" | "text" | "any";
 
-/** A function of rules. `tensor` parameters take variables of the left side. */
+/** A function of rules. `tensor` parameters take variables of the left side, `tensors` one that stands for several values. */
 export interface RuleFunction {
   readonly doc: string;
-  readonly parameters: readonly ("tensor" | ValueType)[];
+  readonly parameters: readonly ("tensor" | "tensors" | ValueType)[];
   /** The last parameter may be repeated. */
   readonly variadic?: boolean;
   readonly result: ValueType;
   /** Undefined where the function has no value; then the rule does not apply. */
   evaluate(
-    module: Module,
+    match: Match,
     nodes: readonly Node[],
     values: readonly AttributeValue[],
   ): AttributeValue | undefined;
@@ -33,8 +34,22 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
   single_use: ofTensors(
     "whether each is used exactly once, the net's outputs counted",
     "boolean",
-    (module, nodes) => nodes.every((node) => useCount(module, node) === 1),
+    ({ module }, nodes) => nodes.every((node) => useCount(module, node) === 1),
   ),
+  uses: ofTensor(
+    "how many operands of ops it is, in the left side and outside; each output of the net counts as one",
+    "number",
+    ({ module }, node) => useCount(module, node),
+  ),
+  is_output: ofTensor("whether it is an output of the net", "boolean", ({ module }, node) =>
+    outputIds(module.graph).has(node.id),
+  ),
+  count: {
+    doc: "how many values a list of operands has",
+    parameters: ["tensors"],
+    result: "number",
+    evaluate: (_, nodes) => nodes.length,
+  },
   shape: ofTensor("extents, outermost first", "list", (_, node) => node.type.shape),
   rank: ofTensor("number of axes", "number", (_, node) => node.type.shape.length),
   channels: ofTensor("extent of the last axis", "number", (_, node) => channels(node.type.shape)),
@@ -42,18 +57,18 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
   per_channel: ofTensor("whether all axes but the last are 1", "boolean", (_, node) =>
     node.type.shape.slice(0, -1).every((extent) => extent === 1),
   ),
-  value: ofTensor("the number that all elements of a constant are", "number", (module, node) =>
+  value: ofTensor("the number that all elements of a constant are", "number", ({ module }, node) =>
     uniformValue(module.weights, node),
   ),
   least: ofTensor(
     "the least element of a constant",
     "number",
-    (module, node) => boundsOf(module.weights, node)?.least,
+    ({ module }, node) => boundsOf(module.weights, node)?.least,
   ),
   greatest: ofTensor(
     "the greatest element of a constant",
     "number",
-    (module, node) => boundsOf(module.weights, node)?.greatest,
+    ({ module }, node) => boundsOf(module.weights, node)?.greatest,
   ),
   at: ofValues(
     "the item of a list at an index from 0; from the end if negative",
@@ -62,6 +77,12 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
     ([list, index]) => numbers(list)?.at(Number(index)),
   ),
   length: ofValues("number of items", ["list"], "number", ([list]) => numbers(list)?.length),
+  sum: ofValues("the sum of a list", ["list"], "number", ([list]) =>
+    numbers(list)?.reduce((sum, item) => sum + item, 0),
+  ),
+  same: ofValues("whether all items of a list are equal", ["list"], "boolean", ([list]) =>
+    numbers(list)?.every((item, _, [first]) => item === first),
+  ),
   permute: ofValues(
     "the items of a list in the order of a permutation",
     ["list", "list"],
@@ -94,7 +115,7 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
 function ofTensors(
   doc: string,
   result: ValueType,
-  evaluate: (module: Module, nodes: readonly Node[]) => AttributeValue | undefined,
+  evaluate: (match: Match, nodes: readonly Node[]) => AttributeValue | undefined,
 ): RuleFunction {
   return { doc, parameters: ["tensor"], variadic: true, result, evaluate };
 }
@@ -102,13 +123,13 @@ function ofTensors(
 function ofTensor(
   doc: string,
   result: ValueType,
-  evaluate: (module: Module, node: Node) => AttributeValue | undefined,
+  evaluate: (match: Match, node: Node) => AttributeValue | undefined,
 ): RuleFunction {
   return {
     doc,
     parameters: ["tensor"],
     result,
-    evaluate: (module, [node]) => node && evaluate(module, node),
+    evaluate: (match, [node]) => node && evaluate(match, node),
   };
 }
 
@@ -118,7 +139,7 @@ function ofValues(
   result: ValueType,
   evaluate: (values: readonly AttributeValue[]) => AttributeValue | undefined,
 ): RuleFunction {
-  return { doc, parameters, result, evaluate: (_module, _nodes, values) => evaluate(values) };
+  return { doc, parameters, result, evaluate: (_match, _nodes, values) => evaluate(values) };
 }
 
 function numbers(value: AttributeValue | undefined): readonly number[] | undefined {

@@ -38,7 +38,7 @@ export function literalsOf(item: RuleItem): Literals {
 function termsOf(item: RuleItem | FuseItem): readonly Expression[] {
   const when = item.when ? [item.when] : [];
   if (item.kind === "fuse") return when;
-  return [item.pattern, item.replacement, ...item.where.map(({ value }) => value), ...when];
+  return [...item.patterns, ...item.replacements, ...item.where.map(({ value }) => value), ...when];
 }
 
 function numbersOf(items: readonly Expression[]): number[] {

@@ -2,7 +2,7 @@
 
 import type { Expression } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
-import type { ReplacementBuilder, Ref } from "../replacement-builder.js";
+import type { Ref } from "../replacement-builder.js";
 import type { ValueType } from "./functions.js";
 import type { Compute, Construct } from "../rule.js";
 import type { Problems } from "./fail.js";
@@ -19,8 +19,6 @@ export type Term =
   | {
       readonly kind: "tensor";
       readonly construct: Construct;
-      /** The variable of the left side, if the term is one; functions that ask about a node need it. */
-      readonly variable?: string;
     };
 
 export type ValueTerm = Extract<Term, { kind: "value" }>;
@@ -28,8 +26,8 @@ export type ValueTerm = Extract<Term, { kind: "value" }>;
 export function tensorOp(op: OpName, operands: readonly { readonly construct: Construct }[]): Term {
   return {
     kind: "tensor",
-    construct: (match, builder: ReplacementBuilder) => {
-      const refs = operands.map((operand) => operand.construct(match, builder));
+    construct: (match, builder, item) => {
+      const refs = operands.map((operand) => operand.construct(match, builder, item));
       const known = refs.filter((ref): ref is Ref => ref !== undefined);
       return known.length === refs.length ? builder.op(op, known, {}) : undefined;
     },
@@ -51,8 +49,8 @@ export function asTensor(
     );
   return {
     kind: "tensor",
-    construct: (match, builder) => {
-      const value = term.compute(match);
+    construct: (match, builder, item) => {
+      const value = term.compute(match, item);
       return typeof value === "number" ? builder.number(value) : undefined;
     },
   };
@@ -84,8 +82,8 @@ export function valueOf(
   return {
     ...value,
     type,
-    compute: (match) => {
-      const x = value.compute(match);
+    compute: (match, item) => {
+      const x = value.compute(match, item);
       return x === undefined ? undefined : compute([x]);
     },
   };
