@@ -32,6 +32,7 @@ export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
+export type { RuleCount } from "#compile/rule-counts.js";
 export { emit } from "#compile/emit.js";
 export type { EmitModuleOptions } from "#compile/emit.js";
 export { emitAuto } from "#compile/emit-auto.js";

@@ -38,6 +38,8 @@ import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
 import { checkRules } from "./check-rules.js";
 import { placeRules } from "./place-rules.js";
+import type { RuleCount } from "./rule-counts.js";
+import { ruleCountsOf } from "./rule-counts.js";
 import { targetOf } from "./targets.js";
 
 /** What `optimize` takes. */
@@ -135,6 +137,8 @@ export interface Optimized {
   readonly module: Module;
   /** The record of each pass, in order: the module before and after, its time, and the change as patches. */
   readonly trace: readonly PassRun[];
+  /** How often each rule and fusion was applied, for each run of a pass. */
+  readonly ruleCounts: readonly RuleCount[];
   /** The values that were changed, and by which rules or splits; empty if no pass approximates. */
   readonly approximations: readonly Approximation[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
@@ -211,7 +215,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const said = [...told, ...run.diagnostics];
   if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
-  const reports = { approximations, ...given({ split, compact, fused }) };
+  const ruleCounts = ruleCountsOf(trace, activeRules(options), fused);
+  const reports = { approximations, ruleCounts, ...given({ split, compact, fused }) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // `fuse` checks the kernels of a dump. Without `fuse`, invalid kernels must be dissolved here.
   const { graph, problems } = checkKernels(run.value, target);

@@ -30,6 +30,11 @@ const files: Record<string, string> = {
   "other.net": small.replace("|> softmax", "|> sigmoid"),
   "rules.net":
     "rule sign: neg(x) => x\n\nrule far: relu(x) => tanh(x) when rank(x) > 40\n\nrule approx(0.001) off: gelu(x) => silu(x)\n\nrule twice: relu(relu(x)) => relu(x)\n",
+  // The second rule nearly matches twice.
+  "why.net":
+    "net why {\n  input x: f32[1, 4, 4, 2]\n  y = depthwise_conv2d(x, kernel=3x3, padding=same, bias=false)\n  a = relu(y)\n  b = relu6(y)\n  c = conv2d(a + b, filters=3, kernel=1x1)\n  output z = relu(relu(c))\n}\n",
+  "why-rules.net":
+    "rule twice: relu(relu(x)) => relu(x)\nrule early: relu(depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1])) => depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1]) when channels(x) == 3 and constant(w)\n",
   "wrong-rules.net": "rule r: rellu(x) => x\nfuse f: conv2d -> nothing\n",
   "long-rules.net": `rule sum: x => ${"x + ".repeat(4999)}x\nfuse f: elementwise+ when ops > ${"1 + ".repeat(4999)}1\n`,
   "sum.net": "net sum {\n  input x: f32[1, 4]\n  output y = relu(x + 1)\n}\n",

@@ -12,7 +12,9 @@ import { printGraph } from "#inspect/lift.js";
 import type { Module } from "#ir/weights.js";
 import type { Model } from "#node/read-model.js";
 import { readRules } from "#node/read-model.js";
+import { ruleCountsText } from "#report/rule-counts.js";
 import type { PassOptions } from "../options/passes.js";
+import { jsonText } from "../output/json.js";
 import { exit, report } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
 import { readDevices } from "./devices.js";
@@ -67,6 +69,10 @@ export function optimizeModel(
   // The model comes from one of Cleave's readers, so an invalid module is a bug.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
   if (unsound) bug(unsound.message);
+  if (options.trace && optimized.value) {
+    const { ruleCounts: rules } = optimized.value;
+    terminal.err(options.json ? jsonText({ rules }) : ruleCountsText(rules));
+  }
   const code = report(terminal, optimized.diagnostics, sources);
   // Names of passes occur only on the command line.
   const misnamed = optimized.diagnostics.some(

@@ -37,6 +37,9 @@ export interface PassOptions extends Pick<ModelOptions, "weights"> {
   readonly approx?: boolean;
   readonly verify?: boolean;
   readonly time?: boolean;
+  readonly trace?: "rules";
+  /** Whether the results are JSON. */
+  readonly json?: boolean;
 }
 
 const defaultAdapter: AdapterClass = "gpu";
@@ -110,7 +113,12 @@ export function withPassOptions(command: Command, { several = false } = {}): Com
       list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
     )
     .option("--verify", "check the invariants of the graph after each pass, and the kernels")
-    .option("--time", "print how long each pass took");
+    .option("--time", "print how long each pass took")
+    .addOption(
+      new Option("--trace <what>", "print how often each rule was applied, by pass (stderr)").choices([
+        "rules",
+      ]),
+    );
 }
 
 function targetOption(several: boolean): Option {
