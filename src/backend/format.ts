@@ -1,5 +1,7 @@
 // The form of an emitted module: an ES module, a CommonJS module, or a classic script.
 
+import { jsString } from "#diagnostic/escape.js";
+
 export const formats = ["esm", "cjs", "iife"] as const;
 
 export type ModuleFormat = (typeof formats)[number];
@@ -30,4 +32,22 @@ export function inFormat(module: string, name: string, format: ModuleFormat): st
   if (format === "cjs") return `"use strict";\n\n${moduleAddress}\n\n${text}\nexports.load = load;\n`;
   const key = JSON.stringify(name);
   return `(globalThis.cleave ??= {})[${key}] = (() => {\n"use strict";\n\n${scriptAddress}\n\n${text}\nreturn { load };\n})();\n`;
+}
+
+/** The declarations of an ES module for another format. A classic script has no exports, so they say what it adds to the global object. */
+export function typesInFormat(types: string, name: string, format: ModuleFormat): string {
+  if (format !== "iife") return types;
+  const own = types.replace(/^export function load\(/m, "declare function load(");
+  return `${own}
+// Without it, all of the above would be exports.
+export {};
+
+declare global {
+  /** The nets of classic scripts, by their names. */
+  interface CleaveNets {
+    readonly ${jsString(name)}: { readonly load: typeof load };
+  }
+  var cleave: CleaveNets;
+}
+`;
 }

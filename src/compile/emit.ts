@@ -5,7 +5,7 @@ import type { TargetName } from "#ir/target.js";
 import type { Artifact, Emitted, WeightSink } from "#backend/artifact.js";
 import { typesText } from "#backend/types-text.js";
 import type { ModuleFormat } from "#backend/format.js";
-import { formats, inFormat } from "#backend/format.js";
+import { formats, inFormat, typesInFormat } from "#backend/format.js";
 import { joinParts } from "#backend/module-text.js";
 import type { PlacedWeights } from "#backend/packed.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
@@ -113,12 +113,18 @@ export function* emitWithinLimits(
 }
 
 /** An artifact with its module in a format. */
-export function formatted<T extends Pick<Artifact, "name" | "module">>(
+export function formatted<T extends Pick<Artifact, "name" | "module" | "types">>(
   artifact: T,
   format: ModuleFormat = "esm",
 ): T & { readonly format?: Exclude<ModuleFormat, "esm"> } {
   if (format === "esm") return artifact;
-  return { ...artifact, module: inFormat(artifact.module, artifact.name, format), format };
+  const { name, module, types } = artifact;
+  return {
+    ...artifact,
+    module: inFormat(module, name, format),
+    types: typesInFormat(types, name, format),
+    format,
+  };
 }
 
 /** The part of a module that is for one target, and what a run takes by its model. */

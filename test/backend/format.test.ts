@@ -1,6 +1,7 @@
 // Modules as CommonJS and as classic scripts: they find their weights beside them, for one target and for several.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,6 +69,39 @@ test("several targets as CommonJS and as a script", async () => {
   await expectNet(createRequire(join(home, "x.js"))("./small.cjs") as Loads);
   expect(writeAuto(modules, home, { format: "iife" }).diagnostics).toEqual([]);
   await expectNet(runScript(join(home, "small.js")));
+});
+
+test("declarations of scripts are those of a global, where several nets meet", () => {
+  const home = join(folder, "types");
+  const other = moduleOf("net other {\n  input x: f32[1, 6]\n  output y = tanh(x)\n}\n");
+  for (const module of [net, other]) writeModule(module, home, { format: "iife" });
+  const auto = (["wasm", "js"] as const).map((target) => ({
+    target,
+    module: { ...net, graph: { ...net.graph, name: "both" } },
+  }));
+  writeAuto(auto, home, { format: "iife" });
+  const uses = `/// <reference path="./small.d.ts" />
+/// <reference path="./other.d.ts" />
+/// <reference path="./both.d.ts" />
+import type { Net } from "./small.js";
+export const first: Promise<Net> = cleave.small.load({ threads: 1 });
+export const name: Promise<string> = cleave.both.load({ target: "js" }).then((net) => net.target.name);
+export const y: Promise<Float32Array> = cleave.other.load().then((net) => net.runSync({ x: new Float32Array(6) }).y);
+// @ts-expect-error: it is no module
+import { load } from "./small.js";
+// @ts-expect-error: there is no such net
+void cleave.large.load();
+export { load };
+`;
+  writeFileSync(join(home, "uses.ts"), uses);
+  const tsc = join(import.meta.dirname, "../../node_modules/typescript/bin/tsc");
+  const flags =
+    "--noEmit --strict --target es2023 --module esnext --moduleResolution bundler --lib es2023,dom";
+  const checked = spawnSync(process.execPath, [tsc, ...flags.split(" "), "uses.ts"], {
+    cwd: home,
+    encoding: "utf8",
+  });
+  expect(checked.stdout + checked.stderr).toBe("");
 });
 
 test("texts of a model are not changed, also where they look like code", () => {

@@ -138,6 +138,7 @@ function targetOption(several: boolean): Option {
 function someTargets(text: string): string {
   const names = text === "auto" ? targetNames : someOf(commaList(text));
   const wrong = names.find((name) => !(targetNames as readonly string[]).includes(name));
+  if (wrong === "auto") throw new InvalidArgumentError("auto, which is all targets, stands alone.");
   if (wrong !== undefined)
     throw new InvalidArgumentError(
       `there is no target ${wrong}; there are ${targetNames.join(", ")} and auto.`,
