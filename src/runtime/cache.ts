@@ -51,7 +51,19 @@ export async function cached(
 
   /** Removes all pieces. */
   async function forget(): Promise<void> {
-    for (let piece = 0; await keep?.delete(keyOf(piece)); piece++);
+    for (let piece = 0; await keep?.delete(keyOf(piece)).catch(() => false); piece++);
+  }
+
+  /** The present piece, if it is kept. What a browser cannot read is loaded, and not kept. */
+  async function keptPiece(): Promise<Uint8Array | undefined> {
+    try {
+      const kept = await keep?.match(keyOf(pieces));
+      return kept && new Uint8Array(await kept.arrayBuffer());
+    } catch (error) {
+      store = undefined;
+      warn(error);
+      return undefined;
+    }
   }
 
   /** Keeps what has arrived as the next piece, while more arrives. */
@@ -102,9 +114,9 @@ export async function cached(
     async read(into) {
       if (net) return readNet(into);
       while (left.length === 0 && !isWhole) {
-        const kept = await keep.match(keyOf(pieces));
+        const kept = await keptPiece();
         if (!kept) break;
-        left = new Uint8Array(await kept.arrayBuffer());
+        left = kept;
         isWhole = left.length < keptBytes;
         hadKept = true;
         pieces++;

@@ -123,7 +123,16 @@ function picturesAsValues(
       context.fillStyle = `rgb(${input.pad} ${input.pad} ${input.pad})`;
       context.fillRect(0, 0, width, height);
     }
-    context.drawImage(picture, from.x, from.y, from.width, from.height, 0, 0, width, height);
+    // Not by a part of the source: pictures without a size of their own, as some SVG files are, count that in other units.
+    const [byWidth, byHeight] = [width / from.width, height / from.height];
+    const [wholeWidth, wholeHeight] = pixelSize(picture, what);
+    context.drawImage(
+      picture,
+      -from.x * byWidth,
+      -from.y * byHeight,
+      wholeWidth * byWidth,
+      wholeHeight * byHeight,
+    );
     try {
       return context.getImageData(0, 0, width, height);
     } catch (cause) {

@@ -28,7 +28,7 @@ export interface Origin {
   fail?(): Promise<boolean>;
 }
 
-export const givenBytes = "the weights given";
+export const givenBytes = "the array given";
 
 /** Opens the source, and decompresses what gzip compressed. Closes it if that fails, or when the signal ends the load. */
 export async function openSource(model: Weighted, source: Source): Promise<Origin> {
@@ -237,7 +237,12 @@ export function watchPolicy(): {
 
 function ofResponse(model: Weighted, response: Response, where: string): Origin {
   if (!response.ok) {
-    throw cannotRead(model, where, `${response.status} ${response.statusText}`.trim());
+    // As `fetch` gives it with mode: "no-cors".
+    const isHidden = response.type === "opaque";
+    const why = isHidden
+      ? "its bytes are hidden from the page; request it without no-cors, from a server that allows it"
+      : `${response.status} ${response.statusText}`.trim();
+    throw cannotRead(model, where, why);
   }
   if (!response.body) throw cannotRead(model, where, "the response has no body");
   return ofStream(model, response.body, where);

@@ -389,7 +389,7 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
       if (value === null) expect(thrown).toBeInstanceOf(TypeError);
       if (thrown === undefined) continue;
       expect(String(thrown), String(value)).toMatch(
-        /^TypeError: ((tiny: )?\w+ takes (no option |.*, not )|there is no |winogradMemory must be )|^Error: tiny: (cannot find|the weights given) /,
+        /^TypeError: ((tiny: )?\w+ takes (no option |.*, not )|there is no |winogradMemory must be )|^Error: tiny: (cannot find|the array given) /,
       );
     }
   });

@@ -150,6 +150,11 @@ describe("refused", () => {
       `small: cannot read the weights ${address}: 404 Not Found`,
     ],
     [
+      "the response to a request without CORS",
+      () => ({ weights: Object.defineProperty(Response.error(), "type", { value: "opaque" }) }),
+      "small: cannot read the weights the response given: its bytes are hidden from the page; request it without no-cors, from a server that allows it",
+    ],
+    [
       "a failed response",
       () => ({ weights: new Response(file, { status: 500 }) }),
       "small: cannot read the weights the response given: 500",

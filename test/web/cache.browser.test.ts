@@ -184,6 +184,22 @@ describe.skipIf(!hasChromium)("kept weights", () => {
     });
   });
 
+  test("where the browser cannot read what it keeps, the net loads, and a warning says so", async () => {
+    await visit(async (opened, asked, warnings) => {
+      expect((await load(opened)).sum).toBeGreaterThan(0);
+      await inPage(
+        opened,
+        `() => {
+          for (const name of ["match", "delete"])
+            Cache.prototype[name] = () => Promise.reject(new DOMException("its files are broken", "UnknownError"));
+        }`,
+      );
+      expect((await load(opened)).sum).toBeGreaterThan(0);
+      expect(asked).toEqual(["all", "all"]);
+      expect(warnings).toEqual(["wide: the weights are not kept: its files are broken"]);
+    });
+  });
+
   test("on a page without the Cache API the net loads, and a warning says so", async () => {
     await visit(
       async (opened, asked, warnings) => {

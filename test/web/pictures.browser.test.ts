@@ -44,6 +44,10 @@ files.set(
     for (let x = 0; x < width; x++, at += 4)
       pixels.data.set([8 * x, 10 * y, 128 + 100 * Math.sin(x / 5) * Math.cos(y / 4), 255], at);
   context.putImageData(pixels, 0, 0);
+  const vector = new Image();
+  // It has proportions, but no size.
+  vector.src = "data:image/svg+xml," + encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><path fill="#c86432" d="M0 0h2v3H0z"/><path fill="#3264c8" d="M2 0h2v3H2z"/></svg>');
+  await vector.decode();
   const offscreen = new OffscreenCanvas(width, height);
   offscreen.getContext("2d").putImageData(pixels, 0, 0);
   const url = URL.createObjectURL(await new Promise((done) => canvas.toBlob(done)));
@@ -69,6 +73,8 @@ files.set(
     "<video>": video,
     VideoFrame: new VideoFrame(canvas, { timestamp: 0 }),
     clear,
+    vector,
+    "right half of a vector": { picture: vector, x: vector.naturalWidth / 2 },
     "clear bitmap": await createImageBitmap(clear),
     part: { picture: pixels, x: 3, y: 2, width: 17, height: 11 },
     "part of a canvas": { picture: canvas, x: 3, y: 2, width: 17, height: 11 },
@@ -165,6 +171,19 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     expect(await seen("contain", "<img>")).toEqual(await see("contain", "ImageData"));
     expect(await seen("same", "<img>")).toEqual(await see("same", "ImageData"));
     await context.close();
+  });
+
+  test("an SVG picture without a size, and a part of it", async () => {
+    const whole = await see("same", "vector");
+    expect([whole.slice(0, 3), whole.slice(-3)]).toEqual([
+      [200, 100, 50],
+      [50, 100, 200],
+    ]);
+    const half = await see("same", "right half of a vector");
+    expect([half.slice(6, 9), half.slice(-3)]).toEqual([
+      [50, 100, 200],
+      [50, 100, 200],
+    ]);
   });
 
   test("channels first, blue first", async () => {
