@@ -8,10 +8,13 @@ const config: KnipConfig = {
     "src/runtime/{wasm,wgsl}/*.ts",
     "src/runtime/{auto,classify,compact,pictures,pixels}.ts",
     "bench/*.ts",
+    "examples/web/{compile,main,vite.config}.ts",
+    "examples/web/detect/{faces,text}.ts",
+    "examples/web/playground/{graphviz,page,worker}.ts",
     "test/**/*.test.ts",
     "test/**/*.mjs",
   ],
-  project: ["{src,passes,grammar,test,bench}/**/*.ts"],
+  project: ["{src,passes,grammar,test,bench,examples/web}/**/*.ts"],
   // Generated.
   ignore: ["src/onnx/proto/onnx_pb.ts", "grammar/reading/cst.ts"],
   // Packages of models and data, whose files tests read.

@@ -16,6 +16,7 @@ import { hasChromium, inPage, isolation, launch, ready, serve } from "./chromium
 import { testDetecting } from "./detecting.js";
 import { testDrawing } from "./drawing.js";
 import { testFiles } from "./files.js";
+import { testPlayground } from "./playing.js";
 import type { Site, VisitPage } from "./site.js";
 import {
   changed,
@@ -259,6 +260,8 @@ describe.skipIf(!hasChromium)("the web page", () => {
   describe("files", () => testFiles(visit));
 
   describe("what is found in pictures", () => testDetecting(visit));
+
+  describe("the playground", () => testPlayground(visit));
 
   test("weights that do not come give a message, and another choice works", async () => {
     await visit(async (page, { problems }) => {

@@ -27,7 +27,9 @@ interface Visit {
   /** The page's address, if it is not that of the built page. */
   readonly address?: string;
   /** The page of the site; the one that classifies by default. */
-  readonly name?: "faces" | "text";
+  readonly name?: "faces" | "text" | "playground";
+  /** The part of the address behind `#`, with it. */
+  readonly hash?: string;
   /** Runs before the page's own scripts. */
   readonly script?: string;
   /** Where it is opened, if not in the browser of the site. */
@@ -60,14 +62,20 @@ export async function openSite(): Promise<Site> {
     async visit(
       work,
       options = desktop,
-      { address = server.resolvedUrls?.local[0] ?? "", name, script = "", browser: other = browser } = {},
+      {
+        address = server.resolvedUrls?.local[0] ?? "",
+        name,
+        hash = "",
+        script = "",
+        browser: other = browser,
+      } = {},
     ) {
       const context = await other.newContext(options);
       try {
         const page = await context.newPage();
         await page.addInitScript(script);
         const seen = watch(page);
-        await page.goto(name ? `${address}${name}.html` : address);
+        await page.goto(`${address}${name ? `${name}.html` : ""}${hash}`);
         await ready(page, "cleaveDemo");
         await work(page, seen);
         expect(seen.problems).toEqual([]);
