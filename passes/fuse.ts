@@ -127,7 +127,7 @@ export function planFusions(
   target: Target,
   { fusions: own = [], withoutRules = [] }: FuseOptions = {},
 ): Omit<FuseReport, "convolutions"> {
-  const all = [...own, ...builtInFusions().filter(({ name }) => !withoutRules.includes(name))];
+  const all = [...own, ...builtInFusions()].filter(({ name }) => !withoutRules.includes(name));
   const taken = new Set<NodeId>();
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
   const groups: FusedGroup[] = [];

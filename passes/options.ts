@@ -9,7 +9,7 @@ import type { SplitOptions } from "./split.js";
 export interface PassOptions extends SplitOptions, CompactOptions, FuseOptions {
   /** The user's own rules, in the order in which they are tried; see `compileRules`. */
   readonly rules?: readonly Rule[];
-  /** The names of the built-in rules and fusions that do not apply. */
+  /** The names of the rules, sets of rules and fusions that do not apply. */
   readonly withoutRules?: readonly string[];
   /** Whether rules marked `approx` apply. Off by default, since they change values. */
   readonly approx?: boolean;

@@ -1,6 +1,6 @@
 // Checks the user's own rules as `optimize` applies them: each alone, all together, and at their place in the pipeline.
 
-import { applyRules } from "#passes/apply-rules.js";
+import { passOfRule } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
 import { builtInRules } from "#passes/rules/index.js";
 import { expectArgument } from "#diagnostic/argument.js";
@@ -121,9 +121,10 @@ function follow(
 ): Missed | undefined {
   let current = left;
   let missed: Missed | undefined;
-  const last = passes.lastIndexOf(applyRules);
+  const own = passOfRule(rule);
+  const last = passes.lastIndexOf(own);
   for (const pass of passes.slice(0, last + 1)) {
-    if (pass === applyRules) {
+    if (pass === own) {
       if (matches(rule, current)) return undefined;
       continue;
     }

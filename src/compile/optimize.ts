@@ -13,7 +13,7 @@ import { builtInFusions, checkKernels } from "#passes/fuse.js";
 import { builtInRules } from "#passes/rules/index.js";
 import { compactWeights } from "#passes/compact-weights.js";
 import { split as splitPass, wrongSplit } from "#passes/split.js";
-import { activeRules, applyRules } from "#passes/apply-rules.js";
+import { activeRules, passOfRule } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aFunction, anObject, aText, expectOptions, listOf, oneOf } from "#diagnostic/options.js";
@@ -53,7 +53,7 @@ export interface OptimizeOptions extends WinogradOptions {
    * and products. By default each weight is stored as in the model's file, exactly; `f32` stores all of them as f32.
    */
   readonly weightType?: WeightType;
-  /** Rules and fusions of the caller. If several match at one place, the first wins. */
+  /** Rules and fusions of the caller. If several rules match at one place, the one with the greatest benefit wins, then the first. */
   readonly rules?: readonly Rule[];
   readonly fusions?: readonly Fusion[];
   /**
@@ -68,7 +68,7 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly trustRules?: boolean;
   /** Whether `rule approx` applies. */
   readonly approx?: boolean;
-  /** The names of built-in rules and fusions that do not apply. */
+  /** The names of rules, sets of rules and fusions that do not apply: built-in ones and those of the caller. */
   readonly withoutRules?: readonly string[];
   /** Passes of the caller, each with its place among the passes. The module is verified after each of them. */
   readonly extraPasses?: readonly ExtraPass<PassOptions>[];
@@ -156,11 +156,11 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   expectWinograd(options);
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
-  const unknown = unknownRules(options.withoutRules ?? []);
+  const unknown = unknownRules(options);
   if (unknown.length > 0) return { diagnostics: unknown };
   const wrong = options.verify ? verify(module) : [];
   if (wrong.length > 0) return { diagnostics: [wrongModule(module, wrong)] };
-  const placed = placeRules(allPasses, options.rulesAt ?? []);
+  const placed = placeRules(allPasses, options.rulesAt ?? [], options.rules);
   if (!placed.value) return { diagnostics: placed.diagnostics };
   const { extraPasses = [] } = options;
   const extra = new Set(extraPasses.map(({ pass }) => pass));
@@ -251,13 +251,15 @@ function withoutPass(
   return undefined;
 }
 
-/** An error for each name that no built-in rule or fusion has. */
-function unknownRules(names: readonly string[]): Diagnostic[] {
-  const known = [...builtInRules(), ...builtInFusions()].map(({ name }) => name);
-  return names
+/** An error for each name in `withoutRules` that no rule, set of rules or fusion has. */
+function unknownRules({ withoutRules = [], rules = [], fusions = [] }: OptimizeOptions): Diagnostic[] {
+  const sets = rules.flatMap(({ set }) => (set ? [set] : []));
+  const named = [...rules, ...sets, ...fusions, ...builtInRules(), ...builtInFusions()];
+  const known = [...new Set(named.map(({ name }) => name))];
+  return withoutRules
     .filter((name) => !known.includes(name))
     .map((name) =>
-      error("unknown-rule", `\`${name}\` is not a built-in rule or fusion`, {
+      error("unknown-rule", `there is no rule, set of rules or fusion \`${name}\``, {
         help: [...didYouMean(name, known), `there are ${known.join(", ")}`].slice(0, 1),
       }),
     );
@@ -287,8 +289,9 @@ function toldOfRules(
   target: Target,
 ): Diagnostic[] {
   const { trustRules = false, rulesAt = [] } = options;
-  if (!passes.includes(applyRules) || (trustRules && rulesAt.length === 0)) return [];
-  const found = checkRules(activeRules(options), passes, target);
+  const rules = activeRules(options).filter((rule) => passes.includes(passOfRule(rule)));
+  if (rules.length === 0 || (trustRules && rulesAt.length === 0)) return [];
+  const found = checkRules(rules, passes, target);
   const refuted = trustRules ? [] : found.filter(({ severity }) => severity === "error");
   if (refuted.length === 0) return found.filter(({ code }) => code === "rule-never-matches");
   const advice = "`--trust-rules` (`trustRules: true`) applies rules unchecked";

@@ -1,20 +1,30 @@
 // Places the user's own rules in the pipeline.
 
-import { applyRules } from "#passes/apply-rules.js";
+import { applyRules, passOfRule } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
-import type { Result } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { gapOf } from "#rewrite/pipeline/extra-pass.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { Rule, RuleSetInfo } from "#rewrite/rule/rule.js";
 
 /**
  * The passes with `apply-rules` moved to the given places, each `before PASS` or `after PASS`; or errors. If a pass runs twice, `before`
- * means its first run and `after` its last. Without places, the passes stay unchanged.
+ * means its first run and `after` its last. Without places, these passes stay unchanged. The rules of a set with a place of its own get
+ * a pass there; of several at one place, in the order of the rules.
  */
 export function placeRules(
   all: readonly Pass<PassOptions>[],
   places: readonly string[],
+  rules: readonly Rule[] = [],
 ): Result<readonly Pass<PassOptions>[]> {
-  if (places.length === 0) return { value: all, diagnostics: [] };
+  const moved = places.length === 0 ? { value: all, diagnostics: [] } : moveRules(all, places);
+  return moved.value ? placeSets(moved.value, rules) : moved;
+}
+
+function moveRules(
+  all: readonly Pass<PassOptions>[],
+  places: readonly string[],
+): Result<readonly Pass<PassOptions>[]> {
   const others = all.filter((pass) => pass !== applyRules);
   const gaps = new Set<number>();
   const diagnostics = places.flatMap((place) => {
@@ -26,4 +36,23 @@ export function placeRules(
   if (diagnostics.length > 0) return { diagnostics };
   const value = others.flatMap((pass, at) => (gaps.has(at) ? [applyRules, pass] : [pass]));
   return { value: gaps.has(others.length) ? [...value, applyRules] : value, diagnostics };
+}
+
+function placeSets(
+  passes: readonly Pass<PassOptions>[],
+  rules: readonly Rule[],
+): Result<readonly Pass<PassOptions>[]> {
+  const sets = new Map<Pass<PassOptions>, RuleSetInfo>();
+  for (const rule of rules) if (rule.set?.place) sets.set(passOfRule(rule), rule.set);
+  const atGap = new Map<number, Pass<PassOptions>[]>();
+  const diagnostics: Diagnostic[] = [];
+  for (const [pass, { name, place }] of sets) {
+    if (!place) continue;
+    const gap = gapOf(passes, place.text, `the rules \`${name}\``);
+    if (typeof gap === "number") atGap.set(gap, [...(atGap.get(gap) ?? []), pass]);
+    else diagnostics.push({ ...gap, span: place.span });
+  }
+  if (diagnostics.length > 0) return { diagnostics };
+  const value = passes.flatMap((pass, at) => [...(atGap.get(at) ?? []), pass]);
+  return { value: [...value, ...(atGap.get(passes.length) ?? [])], diagnostics };
 }

@@ -140,7 +140,7 @@ export const codeGroups = {
     title: "Passes and options",
     codes: {
       "unknown-pass": "No pass has this name, or the pass does not run.",
-      "unknown-rule": "No built-in rule or fusion has this name.",
+      "unknown-rule": "No rule, set of rules or fusion has this name.",
       "wrong-place":
         "The value of `--rules-at`, or of `at` of an extra pass, is not a place among the passes.",
       "wrong-option": "An option cannot be used with the model or the format.",

@@ -42,8 +42,8 @@ test("all names are known, and an unknown one is an error", () => {
   const { value, diagnostics } = optimize(moduleOf(net), { withoutRules: ["seperable", "?"] });
   expect(value).toBeUndefined();
   expect(diagnostics.map(({ message }) => message)).toEqual([
-    "`seperable` is not a built-in rule or fusion",
-    "`?` is not a built-in rule or fusion",
+    "there is no rule, set of rules or fusion `seperable`",
+    "there is no rule, set of rules or fusion `?`",
   ]);
   expect(diagnostics[0]?.help).toEqual(["did you mean `separable`?"]);
 });

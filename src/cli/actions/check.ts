@@ -30,13 +30,16 @@ export interface CheckOptions extends ModelOptions {
 export function checkFiles(files: readonly string[], options: CheckOptions, session: Session): void {
   const { terminal } = session;
   const placed = placeRules(passes, options.rulesAt);
-  if (!placed.value) {
+  const { value: common } = placed;
+  if (!common) {
     report(terminal, placed.diagnostics, new Map());
     session.code = exit.wrongUsage;
     return;
   }
-  const checkAll = (rules: readonly Rule[]): Diagnostic[] =>
-    checkRules(rules, placed.value ?? passes, targetOf().target);
+  const checkAll = (rules: readonly Rule[]): readonly Diagnostic[] => {
+    const own = placeRules(common, [], rules);
+    return own.value ? checkRules(rules, own.value, targetOf().target) : own.diagnostics;
+  };
   const checked = files.map((file) => checkFile(file, options, checkAll));
   if (checked.some(({ diagnostics }) => hasErrors(diagnostics))) session.code = exit.wrongInput;
   if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
@@ -58,7 +61,7 @@ interface Checked {
 function checkFile(
   file: string,
   options: CheckOptions,
-  checkAll: (rules: readonly Rule[]) => Diagnostic[],
+  checkAll: (rules: readonly Rule[]) => readonly Diagnostic[],
 ): Checked {
   const read = readOptions(options);
   if (!read.value) return { file, items: 0, diagnostics: read.diagnostics, sources: new Map() };

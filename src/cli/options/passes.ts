@@ -94,7 +94,9 @@ export function withPassOptions(command: Command, { several = false } = {}): Com
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .addOption(rulesAtOption())
     .option("--trust-rules", "apply rules without checking them")
-    .addOption(list("--without-rule <name>", "disable a built-in rule or fusion (repeatable)", collect))
+    .addOption(
+      list("--without-rule <name>", "disable a rule, a set of rules or a fusion (repeatable)", collect),
+    )
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run only these passes, in this order", commaList)
