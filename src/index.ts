@@ -133,6 +133,11 @@ export type { ProfileOptions } from "#measure/profile.js";
 export { profileText } from "#report/profile.js";
 export type { KernelProfile, ProfiledOp, ProfileReport } from "#report/profile.js";
 
+// # Finding faults (experimental)
+
+export { bisect } from "#bisect/bisect.js";
+export type { BisectOptions, Bisection, Fault, Reduced } from "#bisect/bisect.js";
+
 // # Graphs (experimental)
 
 export type { Ast } from "#grammar/ast.js";

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { version } from "#compile/version.js";
+import { addBisect } from "./commands/bisect.js";
 import { addCheck } from "./commands/check.js";
 import { addCompile } from "./commands/compile.js";
 import { addExplain } from "./commands/explain.js";
@@ -67,6 +68,7 @@ function program(session: Session): Command {
     addInspect,
     addExplain,
     addVerify,
+    addBisect,
     addProfile,
     addOps,
   ]) {
@@ -88,6 +90,7 @@ Examples:
   cleave quantize model.onnx --calibrate images -o int8
                                         in integers of 8 bits, their ranges from samples
   cleave explain model.net              shapes, parameters and MACs per layer, before and after
+  cleave bisect model.net               the pass, rule or kernel that changes results, if one does
   cleave run model.net cat.png          compile, run and print the outputs
 
 Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 70 a bug in Cleave.

@@ -7,6 +7,7 @@ import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { interpret } from "#interpret/interpret.js";
 import { interpretErrors } from "#interpret/errors.js";
+import type { Nearest } from "#interpret/tolerance.js";
 import {
   halfKernels,
   interpretScaled,
@@ -157,12 +158,19 @@ export async function verifyNet(
       const { value, scale } = expected.get(name) ?? bug(`the interpreter has no output ${name}`);
       const halves = kernels > 0 ? { kernels, scale } : undefined;
       const allowed = tolerance(longest, value.data, halves);
+      const figuresOf = ({ agrees, largestDifference, allowed: most }: Nearest): Comparison => ({
+        output: name,
+        inputs: kind,
+        agrees,
+        largestDifference,
+        allowed: most,
+      });
       const nearest = nearestToTolerance(values, value.data, allowed);
-      if (nearest.agrees) return { output: name, inputs: kind, ...nearest };
+      if (nearest.agrees) return figuresOf(nearest);
       // Where terms cancel, the error is large relative to the result. It is computed only if it is needed.
       errors ??= interpretErrors(exact, inputs);
       const own = errors.get(name)?.errors ?? bug(`the interpreter has no errors of ${name}`);
-      return { output: name, inputs: kind, ...nearestToTolerance(values, value.data, allowed, own) };
+      return figuresOf(nearestToTolerance(values, value.data, allowed, own));
     });
   });
   return graph.outputs.map(({ name }, output) => {
@@ -180,7 +188,7 @@ function further(a: Comparison, b: Comparison): Comparison {
 }
 
 /** One sample of all inputs. */
-function drawInputs({ graph }: Module, kind: Distribution, random: Random): Map<string, Tensor> {
+export function drawInputs({ graph }: Module, kind: Distribution, random: Random): Map<string, Tensor> {
   return new Map(
     inputNodes(graph).map(({ name, type: { dtype, shape } }) => {
       const count = elements(shape);

@@ -97,6 +97,8 @@ export function longestReduction(module: Module): number {
 /** The element of a result that is closest to its tolerance, or exceeds it the most. */
 export interface Nearest {
   readonly agrees: boolean;
+  /** The index of the element; −1 if all are equal. */
+  readonly at: number;
   /** NaN if only one side is NaN or ∞. */
   readonly largestDifference: number;
   readonly allowed: number;
@@ -109,7 +111,7 @@ export function nearestToTolerance(
   least: number,
   errors: ArrayLike<number> = [],
 ): Nearest {
-  let nearest: Nearest = { agrees: true, largestDifference: 0, allowed: least };
+  let nearest: Nearest = { agrees: true, at: -1, largestDifference: 0, allowed: least };
   let most = 0;
   for (let index = 0; index < Math.max(reference.length, actual.length); index += 1) {
     const a = actual[index] ?? Number.NaN;
@@ -121,10 +123,11 @@ export function nearestToTolerance(
     // The nearest float always agrees.
     if (isSame && !(difference <= allowed)) continue;
     if (!isSame && !Number.isFinite(Math.abs(a - b)))
-      return { agrees: false, largestDifference: Number.NaN, allowed };
+      return { agrees: false, at: index, largestDifference: Number.NaN, allowed };
     if (difference === 0 || difference / allowed <= most) continue;
     most = difference / allowed;
-    nearest = { agrees: isSame || difference <= allowed, largestDifference: difference, allowed };
+    const agrees = isSame || difference <= allowed;
+    nearest = { agrees, at: index, largestDifference: difference, allowed };
   }
   return nearest;
 }

@@ -102,6 +102,27 @@ const verifying: Required<api.VerifyOptions> & { load: api.LoadOptions } = {
   onStep: nothing,
   load: loading,
 };
+const {
+  verify: _verify,
+  printAfter: _printAfter,
+  onPrint: _onPrint,
+  onStart: _onStart,
+  onPass: _onPass,
+  onTime: _onTime,
+  ...passing
+} = optimizing;
+const bisecting: Required<Omit<api.BisectOptions, "samples">> = {
+  ...passing,
+  target: "js",
+  limits: {},
+  adapter: "gpu",
+  f16: false,
+  load: {},
+  seed: 1,
+  mostDrift: 1,
+  seconds: 1,
+  onStep: nothing,
+};
 const { embedWeights: _, packedInto: __, ...profiled } = emitting;
 const profiling: Required<api.ProfileOptions> = {
   ...profiled,
@@ -229,6 +250,13 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   ],
   load: [artifact, loading],
   verifyArtifact: [artifact, module, verifying],
+  bisect: [
+    module,
+    {
+      ...bisecting,
+      samples: [{ x: Float32Array.of(1, 2, 3, 4) }],
+    } satisfies Required<api.BisectOptions>,
+  ],
   profile: [module, profiling],
   readModel: [join(folder, "none.net"), reading],
   checkNets: [ast, reading],

@@ -49,6 +49,7 @@ const top = [
   "gradient",
   "split",
   "quantize",
+  "bisect",
   "node",
   "generate",
   "release",

@@ -1,9 +1,10 @@
 // `cleave verify`: compares the emitted module with the reference interpreter, on inputs from several distributions.
 
 import type { Command } from "commander";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { VerifyOptions } from "../actions/verify.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
+import { ratioFrom0 } from "../options/numbers.js";
 import { withPassOptions } from "../options/passes.js";
 import type { Session } from "../session/session.js";
 
@@ -22,10 +23,4 @@ export function addVerify(root: Command, session: Session): void {
       const { verifyModel } = await import("../actions/verify.js");
       await verifyModel(path, options, session);
     });
-}
-
-function ratioFrom0(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it must be a number, 0 or more.");
-  return value;
 }

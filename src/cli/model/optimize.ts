@@ -6,6 +6,7 @@ import { optimize } from "#compile/optimize.js";
 import { joinRules } from "#compile/rules.js";
 import { targetOf } from "#compile/targets.js";
 import type { TargetName } from "#ir/target.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import { printGraph } from "#inspect/lift.js";
@@ -73,13 +74,22 @@ export function optimizeModel(
     const { ruleCounts: rules } = optimized.value;
     terminal.err(options.json ? jsonText({ rules }) : ruleCountsText(rules));
   }
-  const code = report(terminal, optimized.diagnostics, sources);
+  reportOptimized(optimized.diagnostics, sources, session);
+  return optimized.value;
+}
+
+/** Reports what `optimize` said about a model and its options. */
+export function reportOptimized(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+  session: Session,
+): void {
+  const code = report(session.terminal, diagnostics, sources);
   // Names of passes occur only on the command line.
-  const misnamed = optimized.diagnostics.some(
+  const misnamed = diagnostics.some(
     ({ code: one }) => one === "unknown-pass" || one === "unknown-rule" || one === "wrong-place",
   );
   session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
-  return optimized.value;
 }
 
 /** Whether a module can become kernels of a target; reports errors if it cannot. */

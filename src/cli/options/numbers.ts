@@ -17,6 +17,13 @@ export function countOption(text: string): number {
   return within(text, 1, 1_000_000);
 }
 
+/** A ratio, 0 or more. */
+export function ratioFrom0(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it must be a number, 0 or more.");
+  return value;
+}
+
 function within(text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most)
