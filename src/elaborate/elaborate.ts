@@ -16,7 +16,7 @@ import { checkItems } from "./check-items.js";
 import { evaluate } from "./expressions.js";
 import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateFileConst, runStatements } from "./statements.js";
-import type { Elaboration, Scope } from "./elaboration.js";
+import type { Elaboration, Observer, Scope } from "./elaboration.js";
 import type { FileScope } from "./expression-value.js";
 import { fail, typeOf } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
@@ -61,16 +61,29 @@ export interface Elaborated extends Module {
 export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elaborated> {
   expectArgument("elaborate", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
   expectOptions("elaborate", options, elaborateKinds);
+  return elaborateObserved(ast, options, undefined);
+}
+
+/** Like `elaborate`. An observer sees what each statement does, also behind errors for which `elaborate` stops. */
+export function elaborateObserved(
+  ast: Ast,
+  options: ElaborateOptions,
+  observer: Observer | undefined,
+): Result<Elaborated> {
   const diagnostics = checkItems(ast);
   const net = chooseNet(ast, options.net, diagnostics);
   if (!net) return { diagnostics };
-  const state = initialState(ast, options, diagnostics);
+  const state = initialState(ast, options, diagnostics, observer);
   for (const item of ast.items) if (item.kind === "const") evaluateFileConst(state, state.file, item, true);
   openWeights(state, net, options.weights, options.weightsPath);
-  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
+  const stops = hasErrors(diagnostics);
+  const before = inReadingOrder(diagnostics);
+  if (stops && !observer) return { diagnostics: before };
 
   refuseTooLarge(state, net);
   runStatements(state, netScope(state), net.body);
+  // Further errors may only be consequences.
+  if (stops) return { diagnostics: before };
   return finished(state, net);
 }
 
@@ -134,9 +147,15 @@ function finished(state: Elaboration, net: NetItem): Result<Elaborated> {
   };
 }
 
-function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnostic[]): Elaboration {
+function initialState(
+  ast: Ast,
+  options: ElaborateOptions,
+  diagnostics: Diagnostic[],
+  observer?: Observer,
+): Elaboration {
   return {
     walk: { evaluate, run: runStatements },
+    observer,
     store: options.store ?? createWeightStore(),
     file: fileScopeOf(ast),
     dims: options.dims ?? new Map(),

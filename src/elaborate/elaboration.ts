@@ -56,9 +56,20 @@ interface Walk {
   run(state: Elaboration, scope: Scope, statements: readonly Statement[]): ExpressionValue | undefined;
 }
 
+/** Sees an elaboration as it goes on, for editors. It changes nothing. */
+export interface Observer {
+  /** A statement has run in a scope, which has its bindings. It made the nodes from `first` on. */
+  ran(state: Elaboration, scope: Scope, statement: Statement, first: NodeId): void;
+  /** A block is called; the scope has its parameters. */
+  called(state: Elaboration, scope: Scope, block: BlockItem): void;
+  /** A name was found in a scope, or among the consts and blocks of the file. */
+  found(span: Span, binding: { readonly span: Span }): void;
+}
+
 /** The elaboration of one net. */
 export interface Elaboration {
   readonly walk: Walk;
+  readonly observer: Observer | undefined;
   readonly store: WeightStore;
   /** The blocks and consts of the net's file. */
   readonly file: FileScope;

@@ -23,7 +23,10 @@ export function lookUp(
   const number = quoted ? undefined : namedNumbers.get(name);
   if (number !== undefined) return { kind: "number", value: number };
   const found = scope.names.get(name) ?? scope.file.constants.get(name);
-  if (found) return found.value;
+  if (found) {
+    state.observer?.found(span, found);
+    return found.value;
+  }
   if (scope.isNet) {
     const extent = state.dims.get(name);
     if (extent !== undefined) {
@@ -45,6 +48,7 @@ export function lookUp(
     }
   }
   const callee = calleeOf(scope, name);
+  if (callee?.kind === "block") state.observer?.found(span, callee.block.name);
   if (callee) return { kind: "callable", callee };
   const bound = didYouMean(name, [...scope.names.keys(), ...scope.file.constants.keys()]);
   const near = literalTexts.has(name)

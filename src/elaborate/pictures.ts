@@ -12,7 +12,7 @@ import { fail } from "./elaboration.js";
 import { evaluate } from "./expressions.js";
 
 /** The arguments of `preprocess`: the members of an enum, or what kind of numbers. */
-const settings: { readonly [K in keyof Preprocess]: readonly string[] | "number" | "numbers" } = {
+export const settings: { readonly [K in keyof Preprocess]: readonly string[] | "number" | "numbers" } = {
   scale: "number",
   mean: "numbers",
   std: "numbers",

@@ -40,10 +40,12 @@ export function runStatements(
   for (const statement of statements) {
     if (!step(state, statement.span)) return none;
     if (statement.kind === "return") return returned(state, scope, statement);
+    const first = state.nodes.size;
     if (statement.kind === "if") {
       const result = runIf(state, scope, statement);
       if (result) return result;
     } else runStatement(state, scope, statement);
+    state.observer?.ran(state, scope, statement, first);
   }
   return undefined;
 }

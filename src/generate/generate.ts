@@ -9,6 +9,7 @@ import { targetOf } from "#compile/targets.js";
 import { targetNames } from "#ir/target.js";
 import { rulesDoc } from "#report/rules-doc.js";
 import { opCallsText } from "./op-calls.js";
+import { textMateGrammar } from "./textmate.js";
 import { generateRuntimeText } from "./runtime-text.js";
 
 /** A generated file: its path from the repository's root, and the function that makes its text. */
@@ -20,6 +21,7 @@ export const generated: readonly Generated[] = [
   ["src/runtime/text.ts", generateRuntimeText],
   ["src/build/op-calls.ts", opCallsText],
   ["docs/api-reference.md", apiReference],
+  ["grammar/cleave.tmLanguage.json", textMateGrammar],
   ["docs/ops.md", opsDoc],
   ["docs/diagnostics.md", diagnosticsDoc],
   ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],

@@ -11,6 +11,7 @@ import type { RuleSet } from "#compile/rules.js";
 import { joinRules, noRules, parseRules, rulesOf } from "#compile/rules.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import { checkItems } from "#elaborate/check-items.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { importKinds } from "#import/options/import-options.js";
@@ -106,6 +107,8 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
   const seen = new Set<string>();
   const wrong = wrongForNet(options);
   if (wrong.length > 0) return wrong;
+  // A file of blocks has no net that would show its errors.
+  if (chosen.length === 0) return checkItems(ast);
   return chosen
     .flatMap((net) => {
       const { value, diagnostics } = elaborate(ast, {
@@ -150,7 +153,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
 }
 
 /** Opens weight files by paths relative to the model; a path of the caller is relative to the working folder. */
-function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
+export function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
   return {
     open: (name) => {
       const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);

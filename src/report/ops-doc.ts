@@ -62,8 +62,13 @@ function classesDoc(): string {
 }
 
 function section(name: OpName): string {
+  return `### ${name}\n\n${opMarkdown(name)}`;
+}
+
+/** One op as Markdown: its forms, its meaning, its operands and attributes. */
+export function opMarkdown(name: OpName): string {
   const op = opOf(name);
-  const parts = [`### ${name}`, ["```net", ...signatures(name, op), "```"].join("\n"), meaning(op)];
+  const parts = [["```net", ...signatures(name), "```"].join("\n"), meaning(op)];
   const operands = op.operands.map((operand) => `| \`${operand.name}\` | ${cell(operandDoc(operand))} |`);
   if (operands.length > 0) parts.push(["| operand | meaning |", "| --- | --- |", ...operands].join("\n"));
   const attributes = attributeRows(op).map(
@@ -95,7 +100,7 @@ function meaning({ doc, integers }: Op<AttributeTable>): string {
 export function describeOp(name: string): string {
   if (!isOp(name)) return `unknown op ${name}`;
   const op = opOf(name);
-  const parts = [signatures(name, op).join("\n"), plain(meaning(op))];
+  const parts = [signatures(name).join("\n"), plain(meaning(op))];
   const operands = op.operands.map((operand) => [operand.name, plain(operandDoc(operand))]);
   if (operands.length > 0) parts.push(table(["operand", "meaning"], operands, ["left", "left"]));
   const attributes = attributeRows(op).map((row) => [
@@ -115,7 +120,8 @@ export function describeOp(name: string): string {
 }
 
 /** The forms of a call of the op: with tensors, then as a layer. */
-function signatures(name: OpName, op: Op<AttributeTable>): string[] {
+function signatures(name: OpName): string[] {
+  const op = opOf(name);
   if (name === "input") return ["input image: f32[N, 224, 224, 3]"];
   if (name === "constant") return ['param w: f32[3, 3, 3, 32] = weight("stem.kernel")'];
   const operands = op.operands.map((operand) => (operand.variadic ? `${operand.name}…` : operand.name));

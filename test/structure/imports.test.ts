@@ -44,6 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Folders above the compiler proper, which may import everything; nothing below may import them. */
 const top = [
   "compile",
+  "editor",
   "measure",
   "calibrate",
   "gradient",
@@ -91,10 +92,23 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     quantize: ["inputs", "model", "options", "output", "session", "split"],
     targets: ["inputs", "model", "options", "output", "quantize", "session", "split"],
     page: [],
-    actions: ["inputs", "model", "options", "output", "page", "quantize", "session", "split", "targets"],
+    lsp: [],
+    actions: [
+      "inputs",
+      "lsp",
+      "model",
+      "options",
+      "output",
+      "page",
+      "quantize",
+      "session",
+      "split",
+      "targets",
+    ],
     commands: ["actions", "options", "session"],
   },
   "src/runtime": { wasm: [], wgsl: [] },
+  "src/editor": { names: [], server: ["names"] },
   "src/rewrite/rule": { compile: [] },
   "src/rewrite": { rule: [], check: ["rule"], fusion: ["rule"], pipeline: ["rule"] },
   grammar: {

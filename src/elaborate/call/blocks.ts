@@ -35,6 +35,7 @@ export function callBlock(
     isNet: false,
   };
   if (!fillDefaults(state, inner, block, span)) return none;
+  state.observer?.called(state, inner, block);
   state.calls.push({ span, spans: uniteSpans([state.calls.at(-1)?.spans ?? [], [span]]) });
   const result = state.walk.run(state, inner, block.body) ?? none;
   state.calls.pop();
