@@ -11,7 +11,7 @@ import { literalNames, opClasses, opNames } from "#ops/index.js";
 import { ruleFunctions } from "#rewrite/rule/compile/functions.js";
 
 /** The regular expression of a name, plain or in backticks. */
-const name = "[A-Za-z_][A-Za-z0-9_.]*|`(?:\\\\.|[^`\\\\])*`";
+const name = "[A-Za-z_]\\w*(?:\\.\\w+)*|`(?:\\\\.|[^`\\\\])*`";
 
 /**
  * Where a word is a keyword that is a name elsewhere, as regular expressions with the word as their group. An editor reads lines one by one and
@@ -115,7 +115,7 @@ export function textMateGrammar(): string {
       "named-argument": {
         comment:
           "Before the `=` of an argument a keyword is a name like any other; a binding is at the beginning of its line.",
-        match: "(?<=[(,])\\s*([A-Za-z_][A-Za-z0-9_.]*)\\s*(=)(?![=>])",
+        match: "(?<=[(,])\\s*([A-Za-z_]\\w*(?:\\.\\w+)*)\\s*(=)(?![=>])",
         captures: captures("variable.parameter", "keyword.operator.assignment"),
       },
       keywords: {
@@ -148,8 +148,8 @@ export function textMateGrammar(): string {
         patterns: [
           scoped(`${wholeWord([...new Set(callees)])}(?=\\()`, "support.function"),
           { match: `(?<=\\|>)\\s*${wholeWord([...opNames])}`, captures: captures("support.function") },
-          scoped("[A-Za-z_][A-Za-z0-9_.]*(?=\\()", "entity.name.function"),
-          { match: "(?<=\\|>)\\s*([A-Za-z_][A-Za-z0-9_.]*)", captures: captures("entity.name.function") },
+          scoped("[A-Za-z_]\\w*(?:\\.\\w+)*(?=\\()", "entity.name.function"),
+          { match: "(?<=\\|>)\\s*([A-Za-z_]\\w*(?:\\.\\w+)*)", captures: captures("entity.name.function") },
         ],
       },
       names: {
@@ -164,7 +164,7 @@ export function textMateGrammar(): string {
             match: "(?<![\\w)`])(\\.\\.)([A-Za-z_]\\w*)",
             captures: captures("keyword.operator.rest", "variable.parameter"),
           },
-          scoped("[A-Za-z_][A-Za-z0-9_.]*", "variable.other"),
+          scoped("[A-Za-z_]\\w*(?:\\.\\w+)*", "variable.other"),
         ],
       },
       operators: scoped("\\|>|=>|->|==|!=|<=|>=|\\.\\.|[-+*/%<>=?|]", "keyword.operator"),

@@ -70,9 +70,9 @@ function resolve(scope: Scope, expression: Expression): void {
 
 function resolveCall(scope: Scope, { binder, callee, arguments: list }: CallExpression): void {
   if (binder) meet(scope, "operator", binder.text, binder.span);
-  else if (scope.names.get(callee.text)?.kind === "operator")
-    refer(scope, callee.text, callee.span, "callee");
-  else if (!scope.names.has(callee.text)) referToClass(scope, callee.text, callee.span);
+  const isOperator = !binder && scope.names.get(callee.text)?.kind === "operator";
+  if (isOperator) refer(scope, callee.text, callee.span, "callee");
+  else referToClass(scope, callee.text, callee.span);
   for (const [at, argument] of list.entries()) {
     if (argument.kind === "rest") meet(scope, "rest", argument.name.text, argument.name.span);
     // `matches(x, p)` has a term like a left side, whose own variables are known within it alone.
