@@ -148,6 +148,20 @@ test("processes that write the same files at once: each set of files is from one
   }
 });
 
+test("check reads stdin under a name, for editors: as JSON, and one line for each message", () => {
+  const input = "net a {\n  input `a 😀`: f32[1]\n  y = conv2(`a 😀`)\n  weights 3\n}\n";
+  const checked = (...options: string[]) =>
+    spawnSync(process.execPath, [command, "check", "-", ...options], { input, encoding: "utf8" });
+  const short = checked("--short", "--stdin-filename", "sub/a.net");
+  expect(short.stdout).toMatch(/^sub\/a\.net:4:11: error: .* \[syntax\]\n$/m);
+  expect({ status: short.status, stderr: short.stderr }).toEqual({ status: 1, stderr: "" });
+  const [{ file, ok, diagnostics }] = JSON.parse(checked("--json").stdout);
+  expect({ file, ok }).toEqual({ file: "stdin", ok: false });
+  expect(diagnostics).toContainEqual(
+    expect.objectContaining({ code: "syntax", line: 4, column: 11, endLine: 4, endColumn: 12 }),
+  );
+});
+
 test("stdin is read only up to the limit", () => {
   const zero = openSync("/dev/zero", "r");
   const { status, stderr } = spawnSync(process.execPath, [command, "fmt", "-"], {

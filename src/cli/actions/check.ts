@@ -3,7 +3,7 @@
 import { checkRules } from "#compile/check-rules.js";
 import { placeRules } from "#compile/place-rules.js";
 import { targetOf } from "#compile/targets.js";
-import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import { lineCol } from "#diagnostic/position.js";
@@ -14,7 +14,7 @@ import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 import { isImported } from "#node/import-file.js";
-import { readText } from "#node/read-file.js";
+import { readStdin, readText } from "#node/read-file.js";
 import { checkNets, readModel } from "#node/read-model.js";
 import { readOptions } from "../model/load.js";
 import type { ModelOptions } from "../options/model.js";
@@ -25,6 +25,9 @@ import type { Session } from "../session/session.js";
 export interface CheckOptions extends ModelOptions {
   readonly rulesAt: readonly string[];
   readonly json?: boolean;
+  readonly short?: boolean;
+  /** The name of the text of stdin. */
+  readonly stdinFilename?: string;
 }
 
 export function checkFiles(files: readonly string[], options: CheckOptions, session: Session): void {
@@ -43,6 +46,7 @@ export function checkFiles(files: readonly string[], options: CheckOptions, sess
   const checked = files.map((file) => checkFile(file, options, checkAll));
   if (checked.some(({ diagnostics }) => hasErrors(diagnostics))) session.code = exit.wrongInput;
   if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
+  if (options.short) return terminal.out(checked.flatMap(shortLines).join(""));
   for (const { file, items, diagnostics, sources } of checked) {
     report(terminal, diagnostics, sources);
     if (!hasErrors(diagnostics)) terminal.out(`${lineText(file)}: ${plural(items, "item")}, no errors\n`);
@@ -59,17 +63,19 @@ interface Checked {
 }
 
 function checkFile(
-  file: string,
+  argument: string,
   options: CheckOptions,
   checkAll: (rules: readonly Rule[]) => readonly Diagnostic[],
 ): Checked {
   const read = readOptions(options);
-  if (!read.value) return { file, items: 0, diagnostics: read.diagnostics, sources: new Map() };
-  if (isImported(file)) {
-    const { diagnostics, sources } = readModel(file, read.value);
-    return { file, items: 1, diagnostics, sources };
+  if (!read.value) return { file: argument, items: 0, diagnostics: read.diagnostics, sources: new Map() };
+  if (isImported(argument)) {
+    const { diagnostics, sources } = readModel(argument, read.value);
+    return { file: argument, items: 1, diagnostics, sources };
   }
-  const source = readText(file);
+  const isStdin = argument === "-";
+  const file = isStdin ? (options.stdinFilename ?? "stdin") : argument;
+  const source = isStdin ? readStdin() : readText(file);
   if (source.value === undefined)
     return { file, items: 0, diagnostics: source.diagnostics, sources: new Map() };
   const parsed = parse(source.value, file);
@@ -85,14 +91,30 @@ function checkFile(
   return { file, items: items.length, diagnostics, sources: new Map([[file, source.value]]) };
 }
 
-/** Diagnostics as JSON, with line and column as well as offsets. */
+/** Diagnostics as JSON, with lines and columns as well as offsets. */
 function checkedJson({ file, diagnostics, sources }: Checked): object {
+  const placed = (span: Span | undefined): object => {
+    const text = span && sources.get(span.file);
+    if (text === undefined || !span) return {};
+    const end = lineCol(text, span.end);
+    return { ...lineCol(text, span.start), endLine: end.line, endColumn: end.column };
+  };
   return {
     file,
     ok: !hasErrors(diagnostics),
-    diagnostics: diagnostics.map((one) => {
-      const text = one.span && sources.get(one.span.file);
-      return text === undefined || !one.span ? one : { ...one, ...lineCol(text, one.span.start) };
-    }),
+    diagnostics: diagnostics.map((one) => ({
+      ...one,
+      ...placed(one.span),
+      ...(one.others && { others: one.others.map((other) => ({ ...other, ...placed(other.span) })) }),
+    })),
   };
+}
+
+/** `model.net:3:7: error: there is no op or block \`conv2\` [unknown-op]`, for editors and other tools that read compilers' messages. */
+function shortLines({ file, diagnostics, sources }: Checked): string[] {
+  return diagnostics.map(({ severity, code, message, span }) => {
+    const text = span && sources.get(span.file);
+    const { line, column } = text === undefined || !span ? { line: 1, column: 1 } : lineCol(text, span.start);
+    return `${lineText(`${span?.file ?? file}:${line}:${column}: ${severity}: ${message} [${code}]`)}\n`;
+  });
 }

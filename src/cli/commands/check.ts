@@ -11,9 +11,11 @@ export function addCheck(root: Command, session: Session): void {
     .description(
       "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of ONNX and TensorFlow.js models",
     )
-    .argument("<files...>", "the files")
+    .argument("<files...>", "the files; - reads stdin")
     .addOption(rulesAtOption())
     .option("--json", "print the diagnostics of each file as JSON")
+    .option("--short", "print each diagnostic on one line, as compilers do: FILE:LINE:COLUMN: error: MESSAGE")
+    .option("--stdin-filename <file>", "the name of what stdin has; paths in it are relative to its folder")
     .action(async (files: string[], options: CheckOptions) => {
       const { checkFiles } = await import("../actions/check.js");
       await checkFiles(files, options, session);
