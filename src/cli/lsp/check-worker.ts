@@ -3,6 +3,7 @@
 import { parentPort } from "node:worker_threads";
 import { setImmediate } from "node:timers/promises";
 import { checkRules } from "#compile/check-rules.js";
+import { placeRules } from "#compile/place-rules.js";
 import { targetOf } from "#compile/targets.js";
 import { parse } from "#grammar/reading/parse.js";
 import { passes } from "#passes/index.js";
@@ -19,11 +20,14 @@ parentPort?.on("message", (message: RuleText) => {
 async function check({ id, file, text }: RuleText): Promise<void> {
   const rules = compileRules(parse(text, file).partial.items).value ?? [];
   const { target } = targetOf();
+  // Sets of rules have their own places.
+  const placed = placeRules(passes, [], rules);
   for (const rule of rules) {
     // Between two rules, the message about a newer text arrives.
     await setImmediate();
     if (id !== newest) return;
     checkRules([rule], passes, target); // it remembers the result for each rule
   }
-  parentPort?.postMessage({ id, diagnostics: checkRules(rules, passes, target) } satisfies CheckedText);
+  const diagnostics = placed.value ? checkRules(rules, placed.value, target) : placed.diagnostics;
+  parentPort?.postMessage({ id, diagnostics } satisfies CheckedText);
 }
