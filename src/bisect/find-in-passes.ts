@@ -68,6 +68,8 @@ export function findInPasses(
   if ("fault" in run) return { diagnostics: [], changed: [], drifted: [], fault: run.fault };
   const { diagnostics } = run;
   if (!run.value) return { diagnostics, changed: [], drifted: [] };
+  // New parameters are unrelated to the old ones until they are trained.
+  const most = run.value.split?.needsTraining ? Number.POSITIVE_INFINITY : mostDrift;
   const runs = run.value.trace.filter(({ before, after }) => before.graph !== after.graph);
   const changed = runs.map(({ pass }) => pass.name);
   const drifted: Drifted[] = [];
@@ -82,7 +84,7 @@ export function findInPasses(
     for (const segment of segments) {
       onStep?.(`interpreting (${sample.name} inputs)`);
       const fault = segment.by
-        ? findDrift(segment.steps, segment.by, sample, mostDrift, scalesOf(segment), drifted)
+        ? findDrift(segment.steps, segment.by, sample, most, scalesOf(segment), drifted)
         : findExact(segment.steps, sample, onStep);
       if (fault) return { diagnostics, changed, drifted, fault };
     }

@@ -3,7 +3,7 @@
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, WeightId } from "#ir/graph.js";
+import type { Graph, Node, WeightId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import { bytesOf } from "#ir/target.js";
 import { channels, isInteger } from "#ir/type.js";
@@ -105,6 +105,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
       ),
     );
   const placed = placeWeights(packed, launches, setup);
+  const nodeByName = new Map(inputNodes(graph).map((node) => [node.name, node]));
   return {
     name: graph.name,
     lanes: target.lanes,
@@ -120,7 +121,10 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
       kernels.all.map(({ scratch, fours }) => Math.max(scratch, fours?.scratch ?? 0)),
       0,
     ),
-    inputs: schedule.inputs.map((input) => ({ ...portOf(input), ...inputFacts(graph, input.name) })),
+    inputs: schedule.inputs.map((input) => ({
+      ...portOf(input),
+      ...inputFacts(graph, nodeByName.get(input.name) ?? bug(`no input ${input.name}`)),
+    })),
     outputs: schedule.outputs.map((output) => ({
       ...portOf(output),
       ...given({ labels: graph.labels?.get(output.name) }),
@@ -130,13 +134,12 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
 }
 
 /** What a graph says about an input, beside its place. */
-function inputFacts(graph: Graph, name: string): Partial<Port> {
-  const node = inputNodes(graph).find((one) => one.name === name) ?? bug(`no input ${name}`);
+function inputFacts(graph: Graph, node: Node): Partial<Port> {
   const { dtype } = node.type;
   return given({
     dtype: isInteger(dtype) ? dtype : undefined,
     layout: layoutOf(graph, node),
-    picture: graph.pictures?.get(name),
+    picture: graph.pictures?.get(node.name),
   });
 }
 

@@ -37,6 +37,9 @@ const files: Record<string, string> = {
     "rule twice: relu(relu(x)) => relu(x)\nrule early: relu(depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1])) => depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1]) when channels(x) == 3 and constant(w)\n",
   "wrong-rules.net": "rule r: rellu(x) => x\nfuse f: conv2d -> nothing\n",
   "long-rules.net": `rule sum: x => ${"x + ".repeat(4999)}x\nfuse f: elementwise+ when ops > ${"1 + ".repeat(4999)}1\n`,
+  "square-of.net":
+    "rule bounded: square(x) => min(x * x, 1000000)\n\nnet square_of {\n  input x: f32[1, 2]\n  output y = square(x) |> softmax\n}\n",
+  "big.json": "[1000.0625, 1000.03125]",
   "near-sum.net": "rule approx(0.5) near: relu(x) => silu(x)\n",
   "wrong-sum.net": "rule wrong: relu(x) => abs(x)\n",
   "sum.net": "net sum {\n  input x: f32[1, 4]\n  output y = relu(x + 1)\n}\n",
