@@ -19,6 +19,7 @@ import { views } from "./rules/views.js";
 export const absorbMoves: Pass = {
   name: "absorb-moves",
   doc: "Takes transposes, with the reshapes around them, into the weights that follow or past other ops, and makes one of two.",
+  rules: () => [...moveRules, ...views.rules()],
   run: (module, { report, onApply }) =>
     applyRules(module, [...moveRules, ...views.rules()], { pass: "absorb-moves", report, onApply }),
 };

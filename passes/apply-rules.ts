@@ -45,11 +45,13 @@ export function activeRules({
 }
 
 function passOf(name: string, doc: string, isOwn: (rule: Rule) => boolean): Pass<PassOptions> {
+  const rulesOf = (options: PassOptions): readonly Rule[] => activeRules(options).filter(isOwn);
   return {
     name,
     doc,
+    rules: rulesOf,
     run: (module, { options, report, onApply }) => {
-      const rules = activeRules(options).filter(isOwn);
+      const rules = rulesOf(options);
       return rules.length === 0 ? module : apply(module, rules, { pass: name, report, onApply });
     },
   };

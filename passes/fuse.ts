@@ -42,12 +42,16 @@ interface FusedGroup {
 
 /** The result of the pass. */
 export interface FuseReport {
+  /** The fusions that were tried, in their order. */
+  readonly fusions: readonly Fusion[];
   /** In the order of the graph. */
   readonly groups: readonly FusedGroup[];
   /** The options that were compared for each 3×3 convolution. */
   readonly convolutions: readonly ConvolutionChoice[];
   /** Chains that a fusion describes but that no single kernel holds, in the order of the graph. */
   readonly refusals: readonly Refusal[];
+  /** All refusals, also of chains that another fusion made a part of a kernel; a chain may be refused in several rounds. */
+  readonly everyRefusal: readonly Refusal[];
 }
 
 export const fuse: Pass<FuseOptions> = {
@@ -132,12 +136,13 @@ export function planFusions(
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
   const groups: FusedGroup[] = [];
   const refusals: Refusal[] = [];
+  const overtaken: Refusal[] = [];
   const starts = topological(graph).filter(({ op }) => op !== "input" && op !== "constant");
   const searches = all.map((fusion, order) => searchChains(graph, target, fusion, order, starts, isFree));
   // The nodes that a chain leaves of an overlapping one may still be worth a kernel. So there are several rounds.
   for (;;) {
     const offers = searches.flatMap((search) => search(refusals));
-    const chosen = choose(offers, refusals);
+    const chosen = choose(offers, refusals, overtaken);
     if (chosen.length === 0) break;
     for (const { chain, cost } of chosen) {
       for (const node of chain.nodes) taken.add(node.id);
@@ -149,7 +154,7 @@ export function planFusions(
   const positionOf = (nodes: readonly Node[]): number => positions.get(nodes[0]?.id ?? -1) ?? 0;
   groups.sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
   const open = withoutTaken(refusals, groups).sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
-  return { groups, refusals: open };
+  return { fusions: all, groups, refusals: open, everyRefusal: [...refusals, ...overtaken] };
 }
 
 /**
@@ -242,7 +247,8 @@ function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): s
     scratch_bytes: cost.scratchBytes,
     extra_macs: cost.extraMacs,
   };
-  if (!fusion.condition(facts)) return "its `when` does not hold";
+  const unmet = fusion.unmet(facts);
+  if (unmet !== undefined) return unmet;
   if (cost.saving > 0) return undefined;
   const strips = cost.strips === 1 ? "1 strip leaves" : `${countText(cost.strips)} strips leave`;
   const idle = cost.idleSeconds > 0 ? `${strips} some of ${target.threads?.count ?? 1} threads idle` : "";
@@ -254,18 +260,26 @@ function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): s
  * Offers that do not overlap: larger savings first, then the order of the file. An offer is dropped if smaller ones inside
  * it save more together.
  */
-function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
+function choose(offers: readonly Offer[], refusals: Refusal[], overtaken: Refusal[]): Offer[] {
   const sorted = offers.toSorted((a, b) => b.cost.saving - a.cost.saving || a.order - b.order);
   const byStart = new Map<NodeId, Offer[]>();
   for (const offer of sorted) {
     const start = offer.chain.nodes[0]?.id ?? -1;
     byStart.set(start, [...(byStart.get(start) ?? []), offer]);
   }
-  const taken = new Set<NodeId>();
+  const taken = new Map<NodeId, string>();
   const chosen: Offer[] = [];
   for (const offer of sorted) {
     const { nodes, fusion } = offer.chain;
-    if (nodes.some((node) => taken.has(node.id))) continue;
+    const other = nodes.map((node) => taken.get(node.id)).find((name) => name !== undefined);
+    if (other !== undefined) {
+      const reason =
+        other === fusion.name
+          ? "an overlapping chain saves more"
+          : `\`${other}\`, which saves as much or more, took some of its ops`;
+      overtaken.push({ fusion: fusion.name, nodes, reason });
+      continue;
+    }
     const parts = bestParts(
       offer,
       nodes.flatMap((node) => byStart.get(node.id) ?? []),
@@ -278,7 +292,7 @@ function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
       });
       continue;
     }
-    for (const node of nodes) taken.add(node.id);
+    for (const node of nodes) taken.set(node.id, fusion.name);
     chosen.push(offer);
   }
   return chosen;

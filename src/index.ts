@@ -181,3 +181,14 @@ export { targetNames } from "#ir/target.js";
 export type { Target, TargetName } from "#ir/target.js";
 export { targetDescriptions as targets, targetFor } from "#compile/targets.js";
 export type { Devices } from "#compile/targets.js";
+export type { ChainInModel, FusionExplanation } from "#report/explain-fusion.js";
+export { explainFusion, explainFusionText } from "#report/explain-fusion.js";
+export type {
+  ExplainRuleOptions,
+  NearMiss,
+  PlaceInModel,
+  Rewritten,
+  RuleExplanation,
+  RuleRun,
+} from "#report/explain-rule.js";
+export { explainRule, explainRuleText } from "#report/explain-rule.js";

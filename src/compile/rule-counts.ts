@@ -2,7 +2,6 @@
 
 import type { FuseReport } from "#passes/fuse.js";
 import { fuse } from "#passes/fuse.js";
-import { applyRules } from "#passes/apply-rules.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 
@@ -25,7 +24,7 @@ export function ruleCountsOf(
   fused: FuseReport | undefined,
 ): RuleCount[] {
   const runs = new Map<string, number>();
-  return trace.flatMap(({ pass, applied }) => {
+  return trace.flatMap(({ pass, rules, applied }) => {
     const run = (runs.get(pass.name) ?? 0) + 1;
     runs.set(pass.name, run);
     const names =
@@ -34,7 +33,7 @@ export function ruleCountsOf(
         : applied.map(({ rule }) => rule);
     const counts = new Map<string, number>();
     for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (pass === applyRules) for (const { name } of own) counts.set(name, counts.get(name) ?? 0);
+    for (const rule of own) if (rules.includes(rule)) counts.set(rule.name, counts.get(rule.name) ?? 0);
     return [...counts].map(([rule, count]) => ({ rule, pass: pass.name, run, count }));
   });
 }

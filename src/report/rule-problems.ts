@@ -78,6 +78,7 @@ function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
 
 /** The reasons in the order in which a match is tested: a later one means that the rule nearly applied. */
 const order = [
+  "kernel",
   "use",
   "where",
   "condition",
@@ -88,6 +89,7 @@ const order = [
 ] as const satisfies Miss["kind"][];
 
 const reasons: Readonly<Record<Miss["kind"], string>> = {
+  kernel: "its left side is always in several kernels",
   use: "other nodes always use a value inside its left side",
   where: "a term of its `where` has no value for any random operands",
   condition: "no random operands satisfy its `when`",

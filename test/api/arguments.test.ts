@@ -179,6 +179,8 @@ const splitting: Required<api.SplitNetworkOptions> = {
 const { veto: _____, distill: ______, seed: _______, split: ________, ...quantizing } = splitting;
 const samples = api.samplesOf([{ x: Float32Array.of(1, 2) }, { x: Float32Array.of(2, 1) }]);
 
+const optimized = api.optimize(module as api.Module).value!;
+
 /** Right arguments of every function of the API, also the optional ones. */
 const calls: Readonly<Record<string, readonly unknown[]>> = {
   parse: [text, "tiny.net"],
@@ -226,6 +228,16 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   graphJson: [module],
   graphDot: [module],
   explain: [module],
+  explainRule: [
+    optimized,
+    "add_zero",
+    { sources: new Map(), most: 1 } satisfies Required<api.ExplainRuleOptions>,
+  ],
+  explainFusion: [
+    optimized,
+    "elementwise",
+    { sources: new Map(), most: 1 } satisfies Required<api.ExplainRuleOptions>,
+  ],
   emit: [module, emitting],
   emitAuto: [modules, together],
   takePictures: [
@@ -305,6 +317,8 @@ const helpers = new Set([
   "tolerance",
   "explainKernels",
   "explainText",
+  "explainRuleText",
+  "explainFusionText",
   "profileText",
   "version",
   "nodeGpu",

@@ -35,6 +35,8 @@ const files: Record<string, string> = {
     "net why {\n  input x: f32[1, 4, 4, 2]\n  y = depthwise_conv2d(x, kernel=3x3, padding=same, bias=false)\n  a = relu(y)\n  b = relu6(y)\n  c = conv2d(a + b, filters=3, kernel=1x1)\n  output z = relu(relu(c))\n}\n",
   "why-rules.net":
     "rule twice: relu(relu(x)) => relu(x)\nrule early: relu(depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1])) => depthwise_conv2d(x, w, b, padding=[1, 1, 1, 1]) when channels(x) == 3 and constant(w)\n",
+  "why-fusions.net":
+    "fuse big: depthwise -> elementwise* -> pointwise when fits_on_chip and saved_bytes > 100000\nfuse twice: depthwise -> relu -> pointwise -> relu6\n",
   "wrong-rules.net": "rule r: rellu(x) => x\nfuse f: conv2d -> nothing\n",
   "long-rules.net": `rule sum: x => ${"x + ".repeat(4999)}x\nfuse f: elementwise+ when ops > ${"1 + ".repeat(4999)}1\n`,
   "square-of.net":

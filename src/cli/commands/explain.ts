@@ -14,6 +14,8 @@ export function addExplain(root: Command, session: Session): void {
       "--schedule",
       "show the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",
     )
+    .option("--rule <name>", "show where a rule was applied, and why not where it nearly matches")
+    .option("--fusion <name>", "show which chains of a fusion became kernels, and why others did not")
     .option("--json", "print the tables as JSON")
     .action(async (path: string, options: ExplainOptions) => {
       const { explainModel } = await import("../actions/explain.js");

@@ -33,13 +33,64 @@ type Typed =
   | { readonly type: "boolean"; readonly of: (facts: ChainFacts) => boolean }
   | { readonly type: "number"; readonly of: (facts: ChainFacts) => number };
 
+/** Says which part of a `when` a chain does not satisfy, with the facts in it; undefined if it satisfies all. */
+export type Unmet = (facts: ChainFacts) => string | undefined;
+
 /** Checks and compiles a `when`: facts, numbers, comparisons, arithmetic, `and`, `or`, `not`. */
-export function compileChainCondition(expression: Expression): Result<(facts: ChainFacts) => boolean> {
+export function compileChainCondition(expression: Expression): Result<Unmet> {
   const diagnostics: Diagnostic[] = [];
-  const compiled = compile(expression, diagnostics);
-  if (compiled?.type === "number") diagnostics.push(wrongType(expression, "true or false"));
-  if (hasErrors(diagnostics) || compiled?.type !== "boolean") return { diagnostics };
-  return { value: compiled.of, diagnostics };
+  const parts = conjuncts(expression).map((part) => ({ part, compiled: compile(part, diagnostics) }));
+  for (const { part, compiled } of parts)
+    if (compiled?.type === "number") diagnostics.push(wrongType(part, "true or false"));
+  if (hasErrors(diagnostics)) return { diagnostics };
+  return {
+    value: (facts) => {
+      const unmet = parts.find(({ compiled }) => compiled?.type !== "boolean" || !compiled.of(facts));
+      if (!unmet) return undefined;
+      const text = textOf(unmet.part);
+      const known = factsIn(unmet.part)
+        .filter((name) => name !== text)
+        .map((name) => `${name} is ${String(facts[name])}`);
+      return `\`${text}\` does not hold${known.length > 0 ? `: ${known.join(", ")}` : ""}`;
+    },
+    diagnostics,
+  };
+}
+
+function conjuncts(expression: Expression): Expression[] {
+  return expression.kind === "binary" && expression.operator === "and"
+    ? [...conjuncts(expression.left), ...conjuncts(expression.right)]
+    : [expression];
+}
+
+/** A condition as text. */
+function textOf(expression: Expression): string {
+  const inner = (one: Expression): string => (one.kind === "binary" ? `(${textOf(one)})` : textOf(one));
+  switch (expression.kind) {
+    case "number":
+      return expression.text;
+    case "name":
+      return expression.name;
+    case "unary":
+      return `${expression.operator === "not" ? "not " : "-"}${inner(expression.operand)}`;
+    case "binary":
+      return `${inner(expression.left)} ${expression.operator} ${inner(expression.right)}`;
+    default:
+      return "its `when`";
+  }
+}
+
+function factsIn(expression: Expression): (keyof ChainFacts)[] {
+  switch (expression.kind) {
+    case "name":
+      return isFact(expression.name) ? [expression.name] : [];
+    case "unary":
+      return factsIn(expression.operand);
+    case "binary":
+      return [...new Set([...factsIn(expression.left), ...factsIn(expression.right)])];
+    default:
+      return [];
+  }
 }
 
 function compile(expression: Expression, diagnostics: Diagnostic[]): Typed | undefined {

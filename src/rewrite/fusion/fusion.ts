@@ -7,7 +7,7 @@ import { suggest } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { opClasses, opNames } from "#ops/index.js";
-import type { ChainFacts } from "./condition.js";
+import type { Unmet } from "./condition.js";
 import { compileChainCondition } from "./condition.js";
 import { templateProblem } from "./template.js";
 import type { OpSet } from "../rule/compile/classes.js";
@@ -20,11 +20,13 @@ export interface Fusion {
   readonly span: Span;
   /** The links of the item; `a+` becomes `a` and `a*`. */
   readonly links: readonly FusionLink[];
-  /** The `when` of the item, on the facts of the cost model; always true without one. */
-  readonly condition: (facts: ChainFacts) => boolean;
+  /** The part of the item's `when` that does not hold, on the facts of the cost model; none without a `when`. */
+  readonly unmet: Unmet;
 }
 
 interface FusionLink {
+  /** The op or the class in the text. */
+  readonly name: string;
   readonly repeat: "one" | "*" | "?";
   readonly accepts: (graph: Graph, node: Node) => boolean;
 }
@@ -75,20 +77,21 @@ function compileFusion(item: FuseItem, classes: ReadonlyMap<string, OpSet>): Res
   }
   const condition = item.when
     ? compileChainCondition(item.when)
-    : { value: (): boolean => true, diagnostics: [] };
+    : { value: (): undefined => undefined, diagnostics: [] };
   for (const one of condition.diagnostics) diagnostics.push(one);
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
   const links = item.links.flatMap(({ name, repeat }): FusionLink[] => {
     const set = setOf(name.text, classes) ?? { ops: [] };
     const accepts = (graph: Graph, node: Node): boolean => acceptsNode(set, graph, node);
-    if (repeat !== "+") return [{ repeat, accepts }];
+    const link = { name: name.text, accepts };
+    if (repeat !== "+") return [{ ...link, repeat }];
     return [
-      { repeat: "one", accepts },
-      { repeat: "*", accepts },
+      { ...link, repeat: "one" },
+      { ...link, repeat: "*" },
     ];
   });
   return {
-    value: { name: item.name.text, span: item.span, links, condition: condition.value },
+    value: { name: item.name.text, span: item.span, links, unmet: condition.value },
     diagnostics,
   };
 }

@@ -3,6 +3,7 @@
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
+import type { AnyRule } from "../rule/rule.js";
 import type { AppliedRule } from "../rule/sweep.js";
 
 /** The context in which passes run. `Options` are the user's options that the passes of a pipeline read. */
@@ -23,6 +24,8 @@ export interface Pass<Options = unknown> {
   readonly doc: string;
   /** Dumps do not show what the pass decides. So a pipeline that goes on from a dump runs it too, even if it ran before. */
   readonly isUnwritten?: true;
+  /** The rules that the pass applies, for reports; absent if it applies none. */
+  rules?(options: Options): readonly AnyRule[];
   /** Returns the same module, with the identical graph, if it changes nothing. Reads the frozen graph; makes one `produce` per sweep. */
   run(module: Module, context: PassContext<Options>): Module;
 }

@@ -4,6 +4,7 @@ import type { Patch } from "immer";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors, InternalError } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
+import type { AnyRule } from "../rule/rule.js";
 import type { AppliedRule } from "../rule/sweep.js";
 import { graphPatches } from "./patches.js";
 import { runExtraPass } from "./extra-pass.js";
@@ -15,6 +16,8 @@ export interface PassRun {
   readonly before: Module;
   readonly after: Module;
   readonly milliseconds: number;
+  /** The rules that the pass tried. */
+  readonly rules: readonly AnyRule[];
   /** The rules that the pass applied, in order; each gives the module after it. */
   readonly applied: readonly AppliedRule[];
   /** The change as immer patches of the graph, small if the change is small; computed on request. */
@@ -70,6 +73,7 @@ export function runPipeline<Options>(
       before,
       after,
       milliseconds,
+      rules: pass.rules?.(context.options) ?? [],
       applied,
       patches: () => graphPatches(before.graph, after.graph),
     };

@@ -70,12 +70,14 @@ export function matchAt(
 
 /** Why a rule does not apply where its left side matches, in the order of the tests. */
 export type Miss =
-  /** Covered nodes belong to several kernels, or have other uses. */
-  | { readonly kind: "use" }
+  /** A covered node is in another kernel than the root. */
+  | { readonly kind: "kernel"; readonly node: Node }
+  /** A covered node has another use: a node that reads it, or the net, of which it is an output. */
+  | { readonly kind: "use"; readonly node: Node; readonly reader?: Node }
   /** A term of `where` has no value. */
   | { readonly kind: "where"; readonly name: string }
   /** The part of `when` that does not hold. */
-  | { readonly kind: "condition"; readonly condition: Condition }
+  | { readonly kind: "condition"; readonly condition: Condition; readonly match: Match }
   /** The operands or attributes of the right side do not fit together. */
   | { readonly kind: "misfit" }
   /** The right side has another type than the left one. */
@@ -107,8 +109,10 @@ function conclude({ rule, module, onMiss }: Problem, found: Found): Application 
   const roots = found.roots.map((id) => nodeOf(graph, id));
   // A rule does not apply across the boundary of a kernel: the rest of the kernel might not be a kernel.
   const [first] = roots;
-  if (found.covered.some((id) => nodeOf(graph, id).kernel !== first?.kernel)) return miss({ kind: "use" });
-  if (!rule.shared && isUsedOutside(rule, module, found)) return miss({ kind: "use" });
+  const elsewhere = found.covered.find((id) => nodeOf(graph, id).kernel !== first?.kernel);
+  if (elsewhere !== undefined) return miss({ kind: "kernel", node: nodeOf(graph, elsewhere) });
+  const use = rule.shared ? undefined : useOutside(rule, module, found);
+  if (use) return miss(use);
   const values = new Map<string, AttributeValue>(found.values);
   const match: Match = { ...found, module, roots, values };
   for (const { name, compute } of rule.values) {
@@ -117,7 +121,7 @@ function conclude({ rule, module, onMiss }: Problem, found: Found): Application 
     values.set(name, value);
   }
   const failed = rule.conditions.find((condition) => !condition.holds(match));
-  if (failed) return miss({ kind: "condition", condition: failed });
+  if (failed) return miss({ kind: "condition", condition: failed, match });
   const builder = createBuilder(graph);
   const replacements: Ref[] = [];
   for (const construct of rule.replacements) {
@@ -134,8 +138,8 @@ function conclude({ rule, module, onMiss }: Problem, found: Found): Application 
   return { rule: rule.name, roots, covered: match.covered, replacements };
 }
 
-/** Whether a node inside the left side is an output, or something else reads it. Those that the right side reads may be. */
-function isUsedOutside(rule: Rule, { graph }: Module, found: Found): boolean {
+/** A use of a node inside the left side by something else. Those that the right side reads may have one. */
+function useOutside(rule: Rule, { graph }: Module, found: Found): Extract<Miss, { kind: "use" }> | undefined {
   const covered = new Set(found.covered);
   const free = new Set(found.roots);
   for (const name of rule.kept) {
@@ -143,11 +147,16 @@ function isUsedOutside(rule: Rule, { graph }: Module, found: Found): boolean {
     if (id !== undefined) free.add(id);
     for (const one of found.lists.get(name) ?? []) free.add(one);
   }
-  return [...covered].some((id) => {
-    if (free.has(id)) return false;
-    const readers = users(graph).get(id) ?? [];
-    return outputIds(graph).has(id) || readers.some((reader) => !covered.has(reader));
-  });
+  for (const id of covered) {
+    if (free.has(id)) continue;
+    const node = nodeOf(graph, id);
+    if (outputIds(graph).has(id)) return { kind: "use", node };
+    const reader = users(graph)
+      .get(id)
+      ?.find((one) => !covered.has(one));
+    if (reader !== undefined) return { kind: "use", node, reader: nodeOf(graph, reader) };
+  }
+  return undefined;
 }
 
 /** Whether the right side equals the matched node: then the rule would apply without end. */

@@ -53,6 +53,8 @@ export interface Value {
 export interface Condition {
   readonly span: Span;
   readonly holds: (match: Match) => boolean;
+  /** The terms in it that depend on the match, such as `channels(x)`: their values explain why it does not hold. */
+  readonly terms: readonly { readonly span: Span; readonly compute: Compute }[];
 }
 
 interface Hints {
@@ -78,6 +80,9 @@ export interface NativeRule {
   /** The value that replaces a node; undefined where the rule does not apply. */
   readonly rewrite: Rewrite;
 }
+
+/** A rule of either kind. */
+export type AnyRule = Rule | NativeRule;
 
 export type Rewrite = (module: Module, node: Node, builder: ReplacementBuilder) => Ref | undefined;
 

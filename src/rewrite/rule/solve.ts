@@ -77,7 +77,7 @@ export function sameAttributes(a: Attributes, b: Attributes): boolean {
 }
 
 /** The operand of a `p..` that a goal is about. */
-interface Item {
+export interface Item {
   readonly each: EachPattern;
   readonly index: number;
 }
@@ -151,7 +151,7 @@ interface Way {
 }
 
 /** The ways to distribute the operands of a node to those of a pattern, in the order in which they are tried. */
-function waysOf({ operands }: OpPattern, node: Node): readonly Way[] {
+export function waysOf({ operands }: OpPattern, node: Node): readonly Way[] {
   const { inputs } = node;
   const each = operands.findIndex((operand) => operand.kind === "each");
   if (each < 0) {
@@ -197,7 +197,7 @@ function fits({ lists }: Way, found: Found): boolean {
 }
 
 /** Begins the lists of a way, with nothing bound in them. */
-function begin(way: Way, found: Found): Way {
+export function begin(way: Way, found: Found): Way {
   for (const { each, length } of way.lists)
     for (const name of each.lists)
       if (!found.lists.has(name)) found.lists.set(name, new Array<NodeId>(length).fill(unbound));
@@ -214,7 +214,13 @@ function push({ pairs }: Way, item: Item | undefined, rest: Goals): Goals {
   );
 }
 
-function bindNode(module: Module, found: Found, name: string, id: NodeId, item: Item | undefined): boolean {
+export function bindNode(
+  module: Module,
+  found: Found,
+  name: string,
+  id: NodeId,
+  item: Item | undefined,
+): boolean {
   const list = item?.each.lists.has(name) ? found.lists.get(name) : undefined;
   const known = list && item ? list[item.index] : found.nodes.get(name);
   if (known === undefined || known === unbound) {
@@ -273,17 +279,18 @@ function matchOp(
 function matchLeftOut(module: Module, pattern: OpPattern, node: Node): boolean {
   if (pattern.operands.some((operand) => operand.kind === "each")) return true;
   if (node.inputs.length < pattern.operands.length) return false;
-  return node.inputs
-    .slice(pattern.operands.length)
-    .every(
-      (id, index) =>
-        opOf(node.op).operands[pattern.operands.length + index]?.optional === true &&
-        uniformValue(module.weights, nodeOf(module.graph, id)) === 0,
-    );
+  return node.inputs.every((_, at) => at < pattern.operands.length || isZero(module, node, at));
+}
+
+/** Whether an operand is optional and zero. */
+export function isZero({ graph, weights }: Module, node: Node, at: number): boolean {
+  const id = node.inputs[at];
+  if (id === undefined || opOf(node.op).operands[at]?.optional !== true) return false;
+  return uniformValue(weights, nodeOf(graph, id)) === 0;
 }
 
 /** Whether an attribute has a value in any way of writing it: a pool's stride of 0 means the size of its window, `same` means four numbers. */
-function holds(
+export function holds(
   node: Node,
   types: readonly TensorType[],
   key: string,
@@ -299,7 +306,7 @@ function holds(
   return !isProblem(normal) && sameValue((normal as Attributes)[key] ?? "", actual);
 }
 
-function matchAttribute(term: AttributePattern, value: AttributeValue, found: Found): boolean {
+export function matchAttribute(term: AttributePattern, value: AttributeValue, found: Found): boolean {
   switch (term.kind) {
     case "value":
       return sameValue(term.value, value);

@@ -186,10 +186,32 @@ function compileCondition(scope: Scope, expression: Expression): typeof noCondit
     // A condition about an optional op is none where the op is missing.
     const isMissing = (match: Match): boolean => [...asked].some((name) => !match.nodes.has(name));
     return [
-      { span: part.span, holds: asked.size === 0 ? holds : (match) => isMissing(match) || holds(match) },
+      {
+        span: part.span,
+        holds: asked.size === 0 ? holds : (match) => isMissing(match) || holds(match),
+        terms: termsIn(scope, part),
+      },
     ];
   });
   return { shared: rest.length < parts.length, conditions };
+}
+
+/** The names and calls in a condition whose values depend on the match. */
+function termsIn(scope: Scope, expression: Expression): Condition["terms"] {
+  switch (expression.kind) {
+    case "binary":
+      return [...termsIn(scope, expression.left), ...termsIn(scope, expression.right)];
+    case "unary":
+      return termsIn(scope, expression.operand);
+    case "name":
+    case "call":
+    case "pipe": {
+      const term = compileTerm({ ...scope, kept: new Set(), asked: new Set() }, expression);
+      return term?.kind === "value" && !term.closed ? [{ span: expression.span, compute: term.compute }] : [];
+    }
+    default:
+      return [];
+  }
 }
 
 function conjuncts(expression: Expression): Expression[] {
