@@ -64,6 +64,8 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
     for (const input of inputs) {
       const value = Object.hasOwn(values, input.name) ? values[input.name] : undefined;
       const what = `${own.name}: input "${input.name}"`;
+      if (Array.isArray(value) && value.length === 0)
+        throw new TypeError(`${what} must be a picture or a list of pictures; this list is empty`);
       if (Array.isArray(value) || isPicture(value))
         all[input.name] = picturesAsValues(Array.isArray(value) ? value : [value], input, what, drawn);
       // The net itself says which input is missing, and whether it takes buffers.

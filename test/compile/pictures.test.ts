@@ -244,6 +244,7 @@ describe.each(["js", "wasm"] as const)("what is no picture (%s)", (target) => {
     [{ data }, "without width and height: give pixels as an ImageData"],
     [{ data: [1, 2, 3], width: 1, height: 1 }, "whose data is Array: its bytes must be a Uint8Array"],
     [["cat.png"], "must be a list of pictures, but has String: give pixels"],
+    [[], "must be a picture or a list of pictures; this list is empty"],
     [pixelsOf(-2, -2), "has the width -2; it must be a whole number of pixels from 1 up"],
     [pixelsOf(1.5, 2), "has the width 1.5; it"],
     [pixelsOf(2, "2"), "has the height String; it"],

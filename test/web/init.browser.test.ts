@@ -50,6 +50,12 @@ describe("what is refused, and nothing is written", () => {
     ["no such model", "a", ["none.onnx"], /^error\[cannot-read\]: cannot read none\.onnx/],
     ["a model without pictures", "b", ["plain.net"], /^error\[wrong-input\]: /],
     [
+      "a module that a page cannot import",
+      "d",
+      ["plain.net", "--", "--format", "cjs"],
+      /^error\[wrong-option\]: the page imports an ES module, so --format has no place here/,
+    ],
+    [
       "options without a model",
       "c",
       ["--", "--image"],

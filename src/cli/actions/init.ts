@@ -38,7 +38,11 @@ export async function makePage(
     ? error("cannot-read", "options need a model before them", {
         help: [`for example cleave init ${lineText(dir)} model.onnx -- ${lineText(model)}`],
       })
-    : folderProblem(dir);
+    : options.some((option) => /^--format(=|$)/.test(option))
+      ? error("wrong-option", "the page imports an ES module, so --format has no place here", {
+          help: ["cleave compile --format writes the other kinds of modules"],
+        })
+      : folderProblem(dir);
   if (problem) {
     session.code = report(terminal, [problem], new Map());
     return;

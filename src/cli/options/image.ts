@@ -16,7 +16,7 @@ export function withImageOptions(command: Command): Command {
     .addOption(
       new Option(
         "--scale <number>",
-        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255 (default: 1/255, and 1 for inputs of integers)",
+        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255 (default: 1/255, and 1 for inputs of integers and models that scale bytes themselves)",
       ).argParser(numberOption),
     )
     .addOption(
