@@ -152,8 +152,8 @@ export function testPlayground(visit: VisitPage): void {
       await page.keyboard.press("Control+Space");
       await expect
         .poll(() => page.locator("#editor .cm-completionLabel").allTextContents())
-        .toContain("units=");
-      await page.locator("#editor .cm-completionLabel", { hasText: /^units=$/ }).click();
+        .toContain("units");
+      await page.locator("#editor .cm-completionLabel", { hasText: /^units$/ }).click();
       expect(await inPage<string>(page, "() => cleaveDemo.text()")).toContain("dense(x, units=");
       await paste(page, "4)\n}\n");
       await done(page);

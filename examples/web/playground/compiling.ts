@@ -1,6 +1,5 @@
 // What the worker does: compiles a text as far as a view needs it, and keeps the stages while the text stays the same.
 
-import { batchedNodes } from "#ir/node-order.js";
 import { printKernels } from "#kernel/ir/print.js";
 import { lowerModule } from "#compile/lower-module.js";
 import type {
@@ -26,7 +25,6 @@ import {
   parse,
   parseRules,
   printGraph,
-  printType,
   targets,
 } from "../../../src/index.js";
 import type { GivenInput, Port, Ran, Remark, Reply, Request } from "./protocol.js";
@@ -143,7 +141,6 @@ export function createCompiler(addresses: Addresses, post: (reply: Reply) => voi
       macs,
       ops,
       inputs: portsOf(model),
-      types: typesOf(model),
       passes,
     });
     const large = parameters > mostParameters;
@@ -237,16 +234,6 @@ function portsOf({ graph }: Module): Port[] {
       dtype === "f32" && shape.length === 4 && height > 7 && width > 7 && [1, 3].includes(channels);
     return { name, shape, takesPicture: isImage || (graph.pictures?.has(name) ?? false) };
   });
-}
-
-function typesOf({ graph }: Module): Map<string, string> {
-  const open = batchedNodes(graph);
-  return new Map(
-    [...graph.nodes.values()].map(({ id, name, type }) => [
-      name,
-      printType(type, open.has(id) ? graph.batch : undefined),
-    ]),
-  );
 }
 
 type Values = Float32Array | Uint8Array | Int8Array | Int16Array | Int32Array;

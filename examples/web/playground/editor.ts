@@ -19,7 +19,7 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
-import { complete, highlighting, hoverOf } from "./language.js";
+import { complete, highlighting, hover } from "./language.js";
 import type { Remark } from "./protocol.js";
 
 export interface Editor {
@@ -30,8 +30,6 @@ export interface Editor {
   mark(remarks: readonly Remark[]): void;
   /** Moves the cursor to a place, and shows it. */
   goTo(offset: number): void;
-  /** Says which types values have, for hovers. */
-  know(types: ReadonlyMap<string, string>): void;
 }
 
 const theme = EditorView.theme({
@@ -71,7 +69,6 @@ const theme = EditorView.theme({
 /** An editor in an element; `changed` is called after each change of the text. */
 export function createEditor(parent: HTMLElement, changed: () => void): Editor {
   const root = parent.attachShadow({ mode: "open" });
-  let types: ReadonlyMap<string, string> = new Map();
   const view = new EditorView({
     root,
     parent: root,
@@ -87,7 +84,7 @@ export function createEditor(parent: HTMLElement, changed: () => void): Editor {
       highlightActiveLine(),
       highlighting,
       autocompletion({ override: [complete] }),
-      hoverTooltip((one, at) => hoverOf(types)(one, at)),
+      hoverTooltip(hover),
       keymap.of([
         ...closeBracketsKeymap,
         ...completionKeymap,
@@ -125,6 +122,5 @@ export function createEditor(parent: HTMLElement, changed: () => void): Editor {
       view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: "center" }) });
       view.focus();
     },
-    know: (known) => void (types = known),
   };
 }

@@ -3,16 +3,16 @@
 import type { Completion, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import type { EditorView, Tooltip } from "@codemirror/view";
+import type { EditorState } from "@codemirror/state";
+import type { Completion as Known } from "#editor/completion.js";
 import { tags } from "@lezer/highlight";
 import { allWords, reservedWords } from "#grammar/tokens/tokens.js";
-import { describeOp } from "#report/ops-doc.js";
-import type { OpName } from "#ir/graph.js";
-import { isOp, literalNames, opNames, opOf } from "#ops/index.js";
+import { isOp, literalNames } from "#ops/index.js";
 import { isDType } from "#ir/type.js";
 import { textOf } from "../controls.js";
+import type { Answer, Question } from "./assisting.js";
 
 const words = new Set(allWords);
-const ops = opNames.filter((name) => name !== "input" && name !== "constant");
 
 /** Colours the text word by word; the worker finds errors. */
 const language = StreamLanguage.define({
@@ -51,90 +51,69 @@ const colors = HighlightStyle.define([
 
 export const highlighting = [language, syntaxHighlighting(colors)];
 
-/** Completes ops, attributes of the op whose call is open, members of an attribute, and names of the text. */
-export function complete(context: CompletionContext): CompletionResult | null {
-  const word = context.matchBefore(/\w*/);
-  if (!word || (word.from === word.to && !context.explicit)) return null;
-  const line = context.state.doc.lineAt(context.pos);
-  if (/#|"[^"]*$/.test(line.text.slice(0, context.pos - line.from))) return null;
-  const before = context.state.sliceDoc(Math.max(0, word.from - 2000), word.from);
-  const callee = openCall(before);
-  const attribute = /(\w+)\s*=\s*$/.exec(before)?.[1];
-  if (callee !== undefined && attribute !== undefined) {
-    const { attributes, layer } = opOf(callee);
-    const kind = attributes[attribute] ?? layer?.attributes[attribute];
-    const members = (kind?.members ?? []).map((label): Completion => ({ label, type: "enum" }));
-    if (members.length > 0) return { from: word.from, options: members };
+let worker: Worker | undefined;
+let last = 0;
+const waiting = new Map<number, (answer: Answer) => void>();
+
+/** Asks the worker that knows the language; it starts with the first question. */
+function ask(state: EditorState, at: number, wants: Question["wants"]): Promise<Answer> {
+  if (!worker) {
+    worker = new Worker(new URL("./assisting.ts", import.meta.url), { type: "module" });
+    worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
+      waiting.get(data.id)?.(data);
+      waiting.delete(data.id);
+    });
   }
-  const own = callee === undefined ? [] : attributesOf(callee);
-  const all = [...own, ...callable, ...boundNames(context.state.doc.toString())];
-  if (/(?:^|\n)\s*$/.test(before)) for (const label of allWords) all.push({ label, type: "keyword" });
-  return { from: word.from, options: all, validFor: /^\w*$/ };
+  const question: Question = { id: ++last, text: state.doc.toString(), at, wants };
+  worker.postMessage(question);
+  return new Promise((resolve) => waiting.set(question.id, resolve));
 }
 
-/** The op in whose parentheses a text ends. */
-function openCall(text: string): OpName | undefined {
-  let depth = 0;
-  for (let at = text.length - 1; at >= 0; at -= 1) {
-    const letter = text[at];
-    if (letter === ")" || letter === "]") depth += 1;
-    else if (letter === "[") depth -= 1;
-    else if (letter === "(" && --depth < 0) {
-      const name = /(\w+)\s*$/.exec(text.slice(0, at))?.[1];
-      return name !== undefined && isOp(name) ? name : undefined;
-    } else if (letter === "{" || letter === "}") return undefined;
-  }
-  return undefined;
-}
+/** The icons of the editor for kinds of completions. */
+const icons: Readonly<Partial<Record<Known["kind"], string>>> = {
+  op: "function",
+  block: "function",
+  argument: "property",
+  member: "enum",
+  constant: "constant",
+  value: "variable",
+};
 
-const callable = ops.map((name): Completion => ({
-  label: name,
-  type: "function",
-  info: () => docOf(opOf(name).doc),
-  boost: 1,
-}));
-
-function attributesOf(name: OpName): Completion[] {
-  const { attributes, layer } = opOf(name);
-  return Object.entries({ ...layer?.attributes, ...attributes }).map(([label, kind]) => ({
-    label: `${label}=`,
-    type: "property",
-    detail: kind.default === undefined ? "required" : kind.print(kind.default),
-    info: () => docOf(`${kind.doc}: ${kind.expects}`),
-    boost: kind.default === undefined ? 3 : 2,
+/** What may stand at the cursor. */
+export async function complete({
+  state,
+  pos,
+  explicit,
+}: CompletionContext): Promise<CompletionResult | null> {
+  if (!explicit && !/[\w"]$/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;
+  const { completions } = await ask(state, pos, "completions");
+  if (!completions || completions.items.length === 0) return null;
+  const { start, items } = completions;
+  const options = items.map((item, index): Completion => ({
+    label: item.label,
+    type: icons[item.kind] ?? item.kind,
+    // The likeliest kinds come first.
+    boost: Math.max(-99, 50 - index),
+    ...(item.detail !== undefined && { detail: item.detail }),
+    ...(item.insert !== undefined && { apply: item.insert }),
+    info: async () => {
+      const { doc } = await ask(state, pos, item);
+      return doc === undefined ? null : docOf(doc);
+    },
   }));
+  return { from: start, options, validFor: /^\w*$/ };
 }
 
-function boundNames(text: string): Completion[] {
-  const names = [
-    ...text.matchAll(/^\s*(?:(?:input|param|const|block|output)\s+)?([A-Za-z_]\w*)\s*(?=[=:(])/gm),
-  ];
-  return [...new Set(names.map((match) => match[1] ?? ""))]
-    .filter((name) => !isOp(name) && !words.has(name))
-    .map((label) => ({ label, type: "variable" }));
+/** What the word at a place means. */
+export async function hover({ state }: EditorView, at: number): Promise<Tooltip | null> {
+  const { hover: found } = await ask(state, at, "hover");
+  if (!found) return null;
+  return { pos: found.start, end: found.end, above: true, create: () => ({ dom: docOf(found.text) }) };
 }
 
-/** What is said about the word at a place: the op, or the type of the value. */
-export function hoverOf(
-  types: ReadonlyMap<string, string>,
-): (view: EditorView, at: number) => Tooltip | null {
-  return (view, at) => {
-    const range = view.state.wordAt(at);
-    if (!range) return null;
-    const word = view.state.sliceDoc(range.from, range.to);
-    const said =
-      isOp(word) && word !== "input"
-        ? describeOp(word)
-        : types.has(word)
-          ? `${word}: ${types.get(word)}`
-          : undefined;
-    if (said === undefined) return null;
-    return { pos: range.from, end: range.to, above: true, create: () => ({ dom: docOf(said) }) };
-  };
-}
-
+/** Markdown as plain text: without the fences of code. */
 function docOf(text: string): HTMLElement {
-  const dom = textOf("div", text);
+  const dom = textOf("div", text.replaceAll(/^```.*\n?/gm, "").trim());
   dom.className = "doc";
   return dom;
 }

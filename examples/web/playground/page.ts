@@ -118,7 +118,6 @@ async function take(reply: Reply): Promise<void> {
       facts = reply;
       sizes = undefined;
       ran = undefined;
-      editor.know(reply.types);
       showPasses(reply.passes);
       showNumbers();
       return;

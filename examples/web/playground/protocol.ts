@@ -56,8 +56,6 @@ export type Reply = { readonly id: number } & (
       readonly macs: number;
       readonly ops: number;
       readonly inputs: readonly Port[];
-      /** The types of values by the names of their bindings. */
-      readonly types: ReadonlyMap<string, string>;
       /** The passes that changed the graph, in order. */
       readonly passes: readonly string[];
     }
