@@ -27,9 +27,27 @@ export interface Ast {
   readonly comments: readonly Comment[];
   /** Offsets at which the lines of the text begin, by which the printer keeps blank lines; absent if the tree has no text. */
   readonly lineStarts?: readonly number[];
+  /** The names of nets, blocks and consts with syntax errors, which are not in the tree or lack parts; absent if there are none. */
+  readonly incomplete?: ReadonlySet<string>;
 }
 
-export type Item = ConstItem | NetItem | BlockItem | ClassItem | RuleItem | RuleSetItem | FuseItem;
+export type Item =
+  | ImportItem
+  | ConstItem
+  | NetItem
+  | BlockItem
+  | ClassItem
+  | RuleItem
+  | RuleSetItem
+  | FuseItem;
+
+/** `import conv_bn, width from "blocks.net"`. */
+export interface ImportItem extends Located {
+  readonly kind: "import";
+  /** At least one. */
+  readonly names: readonly Name[];
+  readonly path: StringLiteral;
+}
 
 /** What a doc comment (`## …`) says about an item, a parameter or a statement: its lines without `##`, joined by line ends. */
 interface Documented {

@@ -30,6 +30,7 @@ export { parse } from "#grammar/reading/parse.js";
 export { print } from "#grammar/printing/print.js";
 export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
+export type { ImportFiles } from "#elaborate/imports.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 export type { RuleCount } from "#compile/rule-counts.js";

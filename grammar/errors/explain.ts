@@ -87,7 +87,7 @@ function wordingOf(context: FaultContext): Wording {
 
 // ── Beginnings ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const itemList = "`net`, `block`, `rule`, `rules`, `class`, `fuse` or `const`";
+const itemList = "`net`, `block`, `rule`, `rules`, `class`, `fuse`, `const` or `import`";
 
 function noItem(context: FaultContext): Wording {
   const { found, tokens, index } = context;
@@ -173,6 +173,7 @@ function noExpression(context: FaultContext): Wording {
 /** The message about a missing name, by grammar rule. */
 const nameless: Readonly<Record<string, string>> = {
   netItem: "`net` needs a name",
+  importItem: "`import` needs the names of blocks or consts",
   blockItem: "`block` needs a name",
   classItem: "`class` needs a name",
   classMember: "a class needs the names of its ops",
@@ -206,6 +207,7 @@ function noName(context: FaultContext): Wording {
 
 /** Examples of the statement or item, by grammar rule and expected token. */
 const examples: Readonly<Record<string, string>> = {
+  [`importItem ${t.From.name}`]: '`import conv_bn, width from "blocks.net"`',
   [`inputStatement ${t.Colon.name}`]: "`input image: f32[1, 224, 224, 3]`",
   [`paramStatement ${t.Colon.name}`]: "`param w: f32[3, 3, 3, 32]`",
   [`type ${t.OpenBracket.name}`]: "`f32[1, 224, 224, 3]`; a scalar is `f32[]`",
@@ -246,12 +248,18 @@ function noToken(context: FaultContext, expected: string): Wording {
     const word = expected === t.Then.name ? "then" : "else";
     return { message: `expected \`${word}\`${afterPrevious(context)}`, help: [conditionalForm] };
   }
+  if (expected === t.StringToken.name && rule === "importItem")
+    return {
+      message: "`from` needs the name of a file in quotes",
+      help: ['as in `import f from "blocks.net"`'],
+    };
   if (expected === t.StringToken.name) {
     return {
       message: "`weights` needs the name of a file in quotes",
       help: ['as in `weights "model.safetensors"`'],
     };
   }
+  if (rule === "importItem" && previous.tokenType === t.From) return noName(context);
   const type = typeNamed(expected);
   const example = examples[`${rule} ${expected}`];
   const message = `expected ${type?.LABEL ?? expected}${afterPrevious(context)}`;
@@ -363,6 +371,8 @@ function misplacedElse({ found, tokens, index, first }: FaultContext): Wording {
   return { message: `${shown(found)} cannot follow ${quoted(tokens[index - 1])}`, help: [form] };
 }
 
+const importForm = 'names of another file are imported with `import f from "blocks.net"`';
+
 /** Words of other languages, and what to write instead. */
 const foreignWords: ReadonlyMap<string, string> = new Map([
   ["elif", "write `else if` after the `}`"],
@@ -371,6 +381,11 @@ const foreignWords: ReadonlyMap<string, string> = new Map([
   ["fn", "a block is written `block f(x, filters) { … return y }`"],
   ["func", "a block is written `block f(x, filters) { … return y }`"],
   ["function", "a block is written `block f(x, filters) { … return y }`"],
+  ["from", importForm],
+  ["include", importForm],
+  ["require", importForm],
+  ["use", importForm],
+  ["using", importForm],
   ["for", "copies are written `repeat 3 as i { … }`"],
   ["while", "copies are written `repeat 3 as i { … }`"],
   ["let", "a binding has no keyword: `x = …`"],

@@ -48,6 +48,10 @@ function hasBody({ kind }: Item): boolean {
 
 function itemDoc(c: Comments, item: Item): Doc {
   switch (item.kind) {
+    case "import": {
+      const names = item.names.map(({ text }) => printName(text));
+      return concat("import ", separated(names, ", "), ` from ${quote(item.path.value, '"')}`);
+    }
     case "const":
       return concat(`const ${printBoundName(item.name)} = `, expressionDoc(c, item.value));
     case "net":

@@ -24,7 +24,21 @@ export type ItemCstChildren = {
   ruleSetItem?: RuleSetItemCstNode[];
   fuseItem?: FuseItemCstNode[];
   constItem?: ConstItemCstNode[];
+  importItem?: ImportItemCstNode[];
   Newline: IToken[];
+};
+
+export interface ImportItemCstNode extends CstNode {
+  name: "importItem";
+  children: ImportItemCstChildren;
+}
+
+export type ImportItemCstChildren = {
+  Import: IToken[];
+  Identifier: IToken[];
+  Comma?: IToken[];
+  From: IToken[];
+  StringToken: IToken[];
 };
 
 export interface NetItemCstNode extends CstNode {

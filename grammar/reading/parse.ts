@@ -3,7 +3,8 @@
 import { expectArgument } from "#diagnostic/argument.js";
 import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
-import type { Ast, Comment } from "../ast.js";
+import type { IToken } from "chevrotain";
+import type { Ast, Comment, Item } from "../ast.js";
 import { docComments } from "./doc-comments.js";
 import { createTreeBuilder } from "./tree-builder.js";
 import { explain } from "../errors/explain.js";
@@ -11,6 +12,7 @@ import { endOf, placeStatementEnds } from "../tokens/line-ends.js";
 import { faultLimit, parseTokens } from "./parser.js";
 import type { Fault } from "../errors/fault.js";
 import { tokenize, tokenLimit } from "../tokens/lexer.js";
+import { Comma, Const, Identifier, Import, is, ItemStart, unescaped } from "../tokens/tokens.js";
 
 /**
  * Reads the text of a `.net` file; `file` is its name in spans. All syntax errors are reported, at most one for each
@@ -36,13 +38,37 @@ export function parse(text: string, file: string): Result<Ast> & { readonly part
     ...builder.diagnostics,
     ...(faults.length < faultLimit ? [] : [tooManyFaults(file, faults)]),
   ].sort(byPlace);
+  const wrong = hasErrors(diagnostics);
   const partial: Ast = {
     file,
     items,
+    ...(wrong && { incomplete: incompleteNames(lines.tokens, items, diagnostics) }),
     comments: written,
     lineStarts: starts,
   };
-  return { ...(hasErrors(diagnostics) ? {} : { value: partial }), partial, diagnostics };
+  return { ...(wrong ? {} : { value: partial }), partial, diagnostics };
+}
+
+/** The names of nets, blocks and consts that are not in the tree, or contain an error. */
+function incompleteNames(
+  tokens: readonly IToken[],
+  items: readonly Item[],
+  diagnostics: readonly Diagnostic[],
+): ReadonlySet<string> {
+  const whole = new Set<number>();
+  for (const { span } of items)
+    if (!diagnostics.some((one) => one.span && span.start <= one.span.start && one.span.start <= span.end))
+      whole.add(span.start);
+  const names = new Set<string>();
+  for (const [index, token] of tokens.entries()) {
+    const name = tokens[index + 1];
+    const begins = is(token, ItemStart) || is(token, Const) || token.tokenType === Import;
+    if (!begins || whole.has(token.startOffset) || !is(name, Identifier)) continue;
+    // Consts of bodies are here too; one with the name of a whole const only hides errors about that name.
+    for (let at = index + 1; is(tokens[at], Identifier); at += is(tokens[at + 1], Comma) ? 2 : 1)
+      names.add(unescaped(tokens[at] ?? token).value);
+  }
+  return names;
 }
 
 function tooManyTokens(text: string, file: string, rest: number): Result<Ast> & { readonly partial: Ast } {

@@ -47,8 +47,16 @@ class Parser extends CstParser {
       { ALT: () => this.SUBRULE(this.ruleSetItem) },
       { ALT: () => this.SUBRULE(this.fuseItem) },
       { ALT: () => this.SUBRULE(this.constItem) },
+      { ALT: () => this.SUBRULE(this.importItem) },
     ]);
     this.CONSUME(t.Newline);
+  });
+
+  private readonly importItem = this.RULE("importItem", () => {
+    this.CONSUME(t.Import);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.CONSUME(t.Identifier) });
+    this.CONSUME(t.From);
+    this.CONSUME(t.StringToken);
   });
 
   private readonly netItem = this.RULE("netItem", () => {

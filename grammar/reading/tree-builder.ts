@@ -52,14 +52,25 @@ const noExpression: cst.ExpressionCstChildren = { operation: [] };
 // ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function buildItem(b: TreeContext, { children }: cst.ItemCstNode): ast.Item {
-  const { netItem, blockItem, classItem, ruleItem, ruleSetItem, fuseItem, constItem } = children;
+  const { netItem, blockItem, classItem, ruleItem, ruleSetItem, fuseItem, constItem, importItem } = children;
   if (netItem) return buildNet(b, only(netItem));
   if (blockItem) return buildBlock(b, only(blockItem));
   if (classItem) return buildClass(b, only(classItem));
   if (ruleItem) return buildRule(b, only(ruleItem));
   if (ruleSetItem) return buildRuleSet(b, only(ruleSetItem));
   if (fuseItem) return buildFuse(b, only(fuseItem));
+  if (importItem) return buildImport(b, only(importItem));
   return buildConst(b, only(constItem));
+}
+
+function buildImport(b: TreeContext, node: cst.ImportItemCstNode): ast.ImportItem {
+  const { Identifier, StringToken } = node.children;
+  return {
+    kind: "import",
+    names: Identifier.map((token) => name(b, token)),
+    path: string(b, only(StringToken)),
+    span: spanOf(b, node),
+  };
 }
 
 function buildNet(b: TreeContext, node: cst.NetItemCstNode): ast.NetItem {

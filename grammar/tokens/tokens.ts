@@ -68,7 +68,7 @@ const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
 // These are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`, `input x: f32[1, 8, 8, 3] preprocess(…)`,
-// `output y labels(…)`, `class a = …`, `rules a before …`, `assert a == b`, `if c then a else b`), names elsewhere.
+// `output y labels(…)`, `class a = …`, `rules a before …`, `assert a == b`, `if c then a else b`, `import f from "blocks.net"`), names elsewhere.
 export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
@@ -81,10 +81,12 @@ export const Preprocess = keyword("preprocess", Identifier);
 export const Labels = keyword("labels", Identifier);
 export const Assert = keyword("assert", Identifier);
 export const Then = keyword("then", Identifier);
+export const Import = keyword("import", Identifier);
+export const From = keyword("from", Identifier);
 
 export const words: readonly TokenType[] = [
   [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return, If, Else],
-  [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels, Assert, Then],
+  [Where, When, And, Or, Not, Kernel, As, Approx, Preprocess, Labels, Assert, Then, Import, From],
   [Benefit, Class, Rules, Before, After],
 ].flat();
 
@@ -96,7 +98,7 @@ export const reservedWords: ReadonlySet<string> = new Set(
 /** The words that begin items and statements, for "did you mean". */
 export const itemWords = words
   .filter((word) => word.CATEGORIES?.includes(ItemStart))
-  .concat(Const, Class, Rules)
+  .concat(Const, Import, Class, Rules)
   .map(wordOf);
 export const statementWords = words
   .filter((word) => word.CATEGORIES?.includes(StatementStart))

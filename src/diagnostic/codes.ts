@@ -36,6 +36,10 @@ export const codeGroups = {
     title: "Nets and blocks",
     codes: {
       "no-net": "The file has no net.",
+      "wrong-import":
+        "A file cannot be imported: it cannot be opened here, it imports itself, or there are too many.",
+      "unknown-import": "An imported file lacks a block or a const of that name.",
+      "unused-import": "A file imports a name and never uses it.",
       "several-nets": "The file has several nets, and none is chosen.",
       "unknown-net": "The file lacks the requested net.",
       "no-output": "A net has no output.",
@@ -61,6 +65,13 @@ export const codeGroups = {
         "A block with several results is used as a single value, or with another number of names.",
       "wrong-binding-type": "The value of a binding does not have the type that the binding states.",
       "assertion-failed": "The condition of an `assert` is false.",
+      "unused-binding": "A binding, a `param` or an index is never used.",
+      "unused-block": "No net and no other block of the file calls a block.",
+      "unused-const": "A const of the file is never used.",
+      "unused-input": "A net never uses one of its inputs.",
+      "unused-parameter": "A block never uses one of its parameters.",
+      "dead-layer": "A layer is computed, and no output needs it.",
+      "hidden-const": "A parameter of a block or an index of a `repeat` has the name of a const of the file.",
     },
   },
   calls: {
@@ -104,6 +115,7 @@ export const codeGroups = {
       "repeated-weights": "A net names two weight files.",
       "misplaced-weight": "A source of weights is outside a `param`.",
       "unknown-shape": "The shape of generated weights, or of a value that is cut out, is not known.",
+      "unread-weights": "A weight file has weights that the net does not read.",
       "bad-weights": "A weight file is broken.",
       "bad-npy": "A .npy file is broken, or has a type that cannot be read.",
     },

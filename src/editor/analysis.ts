@@ -7,6 +7,7 @@ import { parse } from "#grammar/reading/parse.js";
 import type { Tokens } from "#grammar/tokens/lexer.js";
 import { tokenize } from "#grammar/tokens/lexer.js";
 import { placeStatementEnds } from "#grammar/tokens/line-ends.js";
+import type { ImportFiles } from "#elaborate/imports.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
@@ -23,6 +24,8 @@ export interface AnalyzeOptions {
   readonly dims?: ReadonlyMap<string, number>;
   /** Opens the weight files that nets name; without it, such a net has an error. */
   readonly weights?: WeightFiles;
+  /** Opens the files of `import` items; without it, they are errors. */
+  readonly imports?: ImportFiles;
   /** Is called before a stage is computed. */
   readonly onStage?: (stage: Stage) => void;
   /** An analysis of an earlier version of the text, whose names and values still hold where the text has not changed. */

@@ -269,7 +269,7 @@ function classItems(analysis: Analysis, { item, part }: Place): Completion[] {
 
 /** The classes of the file, then those of the language. */
 function classNames(analysis: Analysis): Completion[] {
-  const own = analysis.tree().ast.items.filter(({ kind }) => kind === "class");
+  const own = analysis.tree().ast.items.filter((item) => item.kind === "class");
   return [...own.map(({ name }) => printName(name.text)), ...opClasses].map((label) => ({
     label,
     kind: "class",

@@ -37,7 +37,7 @@ function blockHead({ name, parameters }: BlockItem, text: string): string {
 
 function itemOf(analysis: Analysis, { item, span }: Definition): Item | undefined {
   if (item) return undefined;
-  return analysis.tree().ast.items.find((one) => one.name.span.start === span.start);
+  return analysis.tree().ast.items.find((one) => one.kind !== "import" && one.name.span.start === span.start);
 }
 
 function headOf(

@@ -4,14 +4,14 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Ast, Name, Statement } from "#grammar/ast.js";
 import { printName } from "#grammar/printing/print-name.js";
 import { quote } from "#grammar/quote.js";
-import { checkItems } from "#elaborate/check-items.js";
-import { elaborateObserved } from "#elaborate/elaborate.js";
+import { checkFile, elaborateObserved } from "#elaborate/elaborate.js";
 import type { Elaboration, Observer } from "#elaborate/elaboration.js";
 import type { Binding, ExpressionValue } from "#elaborate/expression-value.js";
 import { given } from "#diagnostic/given.js";
 import { nodeCost } from "#inspect/cost.js";
 import type { NodeId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
+import type { ImportFiles } from "#elaborate/imports.js";
 import type { WeightFile, WeightFiles } from "#ir/weights.js";
 
 /** One value that a name had. A name in a block or a `repeat` may have several. */
@@ -45,6 +45,7 @@ export interface Facts {
 export interface FactsOptions {
   readonly dims?: ReadonlyMap<string, number>;
   readonly weights?: WeightFiles;
+  readonly imports?: ImportFiles;
   /** Whether to record `Facts.found`. */
   readonly lookups?: boolean;
 }
@@ -72,21 +73,24 @@ export function factsOf(ast: Ast, { lookups = false, ...options }: FactsOptions 
         states.add(state);
         if (state.weights) weights.add(state.weights);
         for (const binding of state.file.constants.values())
-          add(binding.span.start, valueOf(state, binding, undefined));
+          if (binding.span.file === ast.file) add(binding.span.start, valueOf(state, binding, undefined));
       }
+      // Offsets in imported files are none of this one.
+      if (statement.span.file !== ast.file) return;
       for (const name of boundBy(statement)) {
         const binding = scope.names.get(name.text);
         if (binding) add(name.span.start, valueOf(state, binding, first));
       }
     },
     called: (state, scope, block) => {
+      if (block.span.file !== ast.file) return;
       for (const { name } of block.parameters) {
         const binding = scope.names.get(name.text);
         if (binding) add(name.span.start, valueOf(state, binding, undefined));
       }
     },
     found: (span, binding) => {
-      if (!lookups) return;
+      if (!lookups || span.file !== ast.file || binding.span.file !== ast.file) return;
       const known = found.get(span.start);
       if (known) known.add(binding.span.start);
       else found.set(span.start, new Set([binding.span.start]));
@@ -96,7 +100,7 @@ export function factsOf(ast: Ast, { lookups = false, ...options }: FactsOptions 
   const seen = new Set<string>();
   const all =
     nets.length === 0
-      ? checkItems(ast)
+      ? checkFile(ast, given({ imports: options.imports }))
       : nets.flatMap((net) => elaborateObserved(ast, { ...given(options), net }, observer).diagnostics);
   const diagnostics = all.filter((one) => {
     // Editors have one list of sizes for all files.

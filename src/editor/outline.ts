@@ -23,10 +23,10 @@ export interface Outline {
 }
 
 export function outlineOf(analysis: Analysis): Outline[] {
-  return analysis.tree().ast.items.map(outlineOfItem);
+  return analysis.tree().ast.items.flatMap((item) => (item.kind === "import" ? [] : [outlineOfItem(item)]));
 }
 
-function outlineOfItem(item: Item): Outline {
+function outlineOfItem(item: Exclude<Item, { kind: "import" }>): Outline {
   switch (item.kind) {
     case "net":
     case "block":

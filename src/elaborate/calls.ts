@@ -48,7 +48,7 @@ function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Spa
     );
   }
   const bound = scope.names.get(name) ?? scope.file.constants.get(name);
-  if (bound?.value.kind === "none") return none;
+  if (bound?.value.kind === "none" || scope.file.incomplete.has(name)) return none;
   const near = bound
     ? []
     : didYouMean(name, [...Object.keys(ops), ...scope.file.blocks.keys(), ...functionNames]);

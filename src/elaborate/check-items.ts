@@ -9,7 +9,8 @@ import { alwaysReturn, bodiesOf, mayReturn } from "./returns.js";
 
 /** Reports repeated names, blocks that shadow ops or do not end in one `return`, and misplaced statements. */
 export function checkItems(ast: Ast): Diagnostic[] {
-  return [...checkNames(ast.items), ...ast.items.flatMap(checkItem)];
+  const whole = ast.items.filter((item) => item.kind === "import" || !ast.incomplete?.has(item.name.text));
+  return [...checkNames(ast.items), ...whole.flatMap(checkItem)];
 }
 
 function checkNames(items: readonly Item[]): Diagnostic[] {

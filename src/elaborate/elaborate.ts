@@ -12,8 +12,11 @@ import type { Graph } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import type { Module, WeightFiles, WeightStore } from "#ir/weights.js";
 import { createWeightStore } from "#weights/store.js";
-import { checkItems } from "./check-items.js";
+import type { ImportFiles } from "./imports.js";
+import { linkFiles } from "./imports.js";
 import { evaluate } from "./expressions.js";
+import type { Doc } from "./docs.js";
+import { docsOf } from "./docs.js";
 import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateFileConst, runStatements } from "./statements.js";
 import type { Elaboration, Observer, Scope } from "./elaboration.js";
@@ -22,6 +25,8 @@ import { fail, typeOf } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
 import { withPictures } from "./pictures.js";
+import { deadLayers, unreadWeights } from "./warnings/unread.js";
+import { unusedOf } from "./warnings/unused.js";
 
 /** What `elaborate` takes. */
 export interface ElaborateOptions {
@@ -29,6 +34,8 @@ export interface ElaborateOptions {
   readonly net?: string;
   /** Values of symbolic dimensions, and values that override consts of the net or the file. */
   readonly dims?: ReadonlyMap<string, number>;
+  /** Opens the files of `import` items. Without it, a file that imports is an error. */
+  readonly imports?: ImportFiles;
   /** Opens the file of a `weights` statement, or `weightsPath`. Without it, a net that names weights is an error. */
   readonly weights?: WeightFiles;
   /** Opened instead of the file that the net names. */
@@ -42,6 +49,7 @@ export interface ElaborateOptions {
 export const elaborateKinds: OptionKinds<ElaborateOptions> = {
   net: aText,
   dims: mapOf("numbers by name", aNumber),
+  imports: anObject("an object that opens imported files, `{ open }`", "open"),
   weights: anObject("an object that opens weight files, `{ open }`", "open"),
   weightsPath: aText,
   store: anObject("a weight store", "add", "read"),
@@ -53,6 +61,8 @@ export interface Elaborated extends Module {
   readonly name: string;
   /** True if the net names no weights, so that its parameters are seeded random values. */
   readonly seeded: boolean;
+  /** What the doc comments of the file say. */
+  readonly docs?: readonly Doc[];
 }
 
 /**
@@ -70,21 +80,61 @@ export function elaborateObserved(
   options: ElaborateOptions,
   observer: Observer | undefined,
 ): Result<Elaborated> {
-  const diagnostics = checkItems(ast);
+  const diagnostics: Diagnostic[] = [];
+  const { state, importErrors } = openFiles(ast, options, diagnostics, observer);
   const net = chooseNet(ast, options.net, diagnostics);
-  if (!net) return { diagnostics };
-  const state = initialState(ast, options, diagnostics, observer);
-  for (const item of ast.items) if (item.kind === "const") evaluateFileConst(state, state.file, item, true);
+  if (!net) return { diagnostics: inReadingOrder(ast, [...diagnostics, ...importErrors]) };
   openWeights(state, net, options.weights, options.weightsPath);
   const stops = hasErrors(diagnostics);
-  const before = inReadingOrder(diagnostics);
+  const before = inReadingOrder(ast, [...diagnostics, ...importErrors]);
   if (stops && !observer) return { diagnostics: before };
 
   refuseTooLarge(state, net);
   runStatements(state, netScope(state), net.body);
   // Further errors may only be consequences.
   if (stops) return { diagnostics: before };
-  return finished(state, net);
+  for (const one of importErrors) diagnostics.push(one);
+  const result = finished(state, net);
+  if (!result.value) return result;
+  const { warnings, known } = unusedOf(ast, net);
+  for (const one of [...warnings, ...(known ? deadLayers(state, known) : []), ...unreadWeights(state)])
+    diagnostics.push(one);
+  return {
+    value: { ...result.value, docs: docsOf(ast, net) },
+    diagnostics: inReadingOrder(ast, diagnostics),
+  };
+}
+
+/** The errors of a file's items and of the files that it imports, without those of its nets. */
+export function checkFile(ast: Ast, options: ElaborateOptions = {}): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  const { importErrors } = openFiles(ast, options, diagnostics);
+  return inReadingOrder(ast, [...diagnostics, ...importErrors]);
+}
+
+/** Reads the imports of a file, and evaluates the consts of all files. */
+function openFiles(
+  ast: Ast,
+  options: ElaborateOptions,
+  diagnostics: Diagnostic[],
+  observer?: Observer,
+): { readonly state: Elaboration; readonly importErrors: readonly Diagnostic[] } {
+  const { files, importErrors } = linkFiles(ast, options.imports, diagnostics);
+  const own = files.at(-1)?.scope ?? emptyScope();
+  const state = initialState(own, options, diagnostics, observer);
+  for (const { ast: one, scope, imported } of files) {
+    for (const { name, from } of imported) {
+      const value = from.constants.get(name.text);
+      if (value) scope.constants.set(name.text, value);
+    }
+    for (const item of one.items)
+      if (item.kind === "const") evaluateFileConst(state, scope, item, scope === own);
+  }
+  return { state, importErrors };
+}
+
+function emptyScope(): FileScope {
+  return { blocks: new Map(), constants: new Map(), incomplete: new Set() };
 }
 
 /** A net whose statements come one by one from a program; see `src/build`. */
@@ -102,11 +152,10 @@ export interface OpenNet {
 
 /** Begins a net without statements. */
 export function openNet(name: Name, options: ElaborateOptions): OpenNet {
-  const { file } = name.span;
   const body: Statement[] = [];
   const net: NetItem = { kind: "net", name, body, span: name.span };
   const diagnostics: Diagnostic[] = [];
-  const state = initialState({ file, items: [net], comments: [] }, options, diagnostics);
+  const state = initialState(emptyScope(), options, diagnostics);
   const scope = netScope(state);
   openWeights(state, net, options.weights, options.weightsPath);
   return {
@@ -138,17 +187,17 @@ function finished(state: Elaboration, net: NetItem): Result<Elaborated> {
       help: ["end it with `output name`"],
     });
   }
-  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
+  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
   const graph = withPictures(state, graphOf(state, net));
-  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
+  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
   return {
     value: { graph, name: graph.name, weights: state.store, seeded: state.seeded },
-    diagnostics: inReadingOrder(diagnostics),
+    diagnostics: inReadingOrder(net.span, diagnostics),
   };
 }
 
 function initialState(
-  ast: Ast,
+  file: FileScope,
   options: ElaborateOptions,
   diagnostics: Diagnostic[],
   observer?: Observer,
@@ -157,7 +206,7 @@ function initialState(
     walk: { evaluate, run: runStatements },
     observer,
     store: options.store ?? createWeightStore(),
-    file: fileScopeOf(ast),
+    file,
     dims: options.dims ?? new Map(),
     usedDims: new Set(),
     diagnostics,
@@ -184,14 +233,6 @@ function initialState(
     steps: 0,
     full: false,
   };
-}
-
-/** The blocks of a file; its consts are added when they are evaluated. */
-function fileScopeOf(ast: Ast): FileScope {
-  const file: FileScope = { blocks: new Map(), constants: new Map() };
-  for (const item of ast.items)
-    if (item.kind === "block") file.blocks.set(item.name.text, { block: item, file });
-  return file;
 }
 
 function graphOf(state: Elaboration, net: NetItem): Graph {
@@ -240,6 +281,10 @@ function chooseNet(ast: Ast, name: string | undefined, diagnostics: Diagnostic[]
   return net;
 }
 
-function inReadingOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
-  return diagnostics.toSorted((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+/** By place; those of the model's own file first, then those of each file that it imports. */
+function inReadingOrder({ file }: Pick<Ast, "file">, diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const files = [file, ...new Set(diagnostics.flatMap(({ span }) => (span ? [span.file] : [])))];
+  const order = new Map(files.toReversed().map((name, index) => [name, files.length - index]));
+  const fileOf = ({ span }: Diagnostic): number => (span ? (order.get(span.file) ?? 0) : 0);
+  return diagnostics.toSorted((a, b) => fileOf(a) - fileOf(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0));
 }

@@ -2,6 +2,7 @@
 
 import type {
   BinaryExpression,
+  BlockItem,
   CallExpression,
   Expression,
   IfStatement,
@@ -15,13 +16,16 @@ import { numberText } from "#ir/units.js";
 import { depthLimit } from "./call/blocks.js";
 import { mayReturn } from "./returns.js";
 import type { Elaboration } from "./elaboration.js";
+import type { FileScope, HomedBlock } from "./expression-value.js";
 import { repeatLimit, stepLimit, tooManySteps } from "./elaboration.js";
 
 /** The state of counting. */
 interface Counting {
   readonly state: Elaboration;
   /** The steps of a call of a block, without the call itself. */
-  readonly blocks: Map<string, number>;
+  readonly blocks: Map<BlockItem, number>;
+  /** The file of the net or the block. */
+  file: FileScope;
   /** The number of enclosing block calls. */
   depth: number;
 }
@@ -31,7 +35,7 @@ interface Counting {
  * `repeat` is used if it is a literal number, and taken as 0 otherwise; for those, `step` enforces the limit while the net runs.
  */
 export function refuseTooLarge(state: Elaboration, net: NetItem): void {
-  const counting: Counting = { state, blocks: new Map(), depth: 0 };
+  const counting: Counting = { state, blocks: new Map(), file: state.file, depth: 0 };
   let steps = 0;
   for (const statement of net.body) {
     steps += stepsOfStatement(counting, statement);
@@ -116,23 +120,26 @@ function stepsOfOperation(counting: Counting, operation: BinaryExpression | Pipe
 }
 
 function stepsOfCall(counting: Counting, call: CallExpression): number {
-  let steps = stepsOfBlock(counting, call.callee.text);
+  const called = counting.file.blocks.get(call.callee.text);
+  let steps = called ? stepsOfBlock(counting, called) : 0;
   for (const argument of call.arguments)
     if (argument.kind !== "rest") steps += stepsOf(counting, argument.value);
   return steps;
 }
 
-function stepsOfBlock(counting: Counting, name: string): number {
-  const known = counting.blocks.get(name);
+function stepsOfBlock(counting: Counting, { block, file }: HomedBlock): number {
+  const known = counting.blocks.get(block);
   if (known !== undefined) return known;
-  const block = counting.state.file.blocks.get(name)?.block;
   // Too deep nesting and recursion are reported elsewhere.
-  if (!block || counting.depth >= depthLimit) return 0;
-  counting.blocks.set(name, 0);
+  if (counting.depth >= depthLimit) return 0;
+  counting.blocks.set(block, 0);
+  const { file: outer } = counting;
+  counting.file = file;
   counting.depth += 1;
   const steps = stepsOfStatements(counting, block.body);
   counting.depth -= 1;
-  counting.blocks.set(name, steps);
+  counting.file = outer;
+  counting.blocks.set(block, steps);
   return steps;
 }
 

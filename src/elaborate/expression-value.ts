@@ -41,6 +41,8 @@ export interface Binding {
 export interface FileScope {
   readonly blocks: Map<string, HomedBlock>;
   readonly constants: Map<string, Binding>;
+  /** Names that are not here because of syntax errors; their uses are not errors. */
+  readonly incomplete: Set<string>;
 }
 
 export const none = { kind: "none" } as const satisfies ExpressionValue;

@@ -48,6 +48,7 @@ export function lookUp(
     }
   }
   const callee = calleeOf(scope, name);
+  if (scope.file.incomplete.has(name) && !callee) return none;
   if (callee?.kind === "block") state.observer?.found(span, callee.block.name);
   if (callee) return { kind: "callable", callee };
   const bound = didYouMean(name, [...scope.names.keys(), ...scope.file.constants.keys()]);

@@ -17,6 +17,7 @@ import { numberText } from "#ir/units.js";
 import { makeNode } from "#ops/index.js";
 import { reserved } from "./check-items.js";
 import { inputType } from "./dimensions.js";
+import { boundNames } from "./bound-names.js";
 import { single } from "./calls.js";
 import { checkType, runAssert } from "./claims.js";
 import { conditionOf, evaluate } from "./expressions.js";
@@ -71,34 +72,6 @@ function runIf(state: Elaboration, scope: Scope, statement: IfStatement): Expres
     if (holds) return runStatements(state, scope, body.statements);
   }
   return statement.otherwise && runStatements(state, scope, statement.otherwise.statements);
-}
-
-/** The names that statements bind in their scope. */
-function boundNames(statements: readonly Statement[]): readonly Name[] {
-  return statements.flatMap((statement) => {
-    switch (statement.kind) {
-      case "bind":
-      case "param":
-      case "const":
-      case "input":
-        return [statement.name];
-      case "unpack":
-        return statement.targets.map(({ name }) => name);
-      case "output":
-        return statement.outputs.flatMap(({ name, value }) => (value ? [name] : []));
-      case "if":
-        return bodiesOf(statement).flatMap(boundNames);
-      case "repeat":
-      case "kernel":
-        return boundNames(statement.body);
-      case "weights":
-      case "assert":
-      case "return":
-        return [];
-      default:
-        return statement satisfies never;
-    }
-  });
 }
 
 function runStatement(

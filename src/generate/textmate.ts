@@ -19,6 +19,8 @@ const name = "[A-Za-z_]\\w*(?:\\.\\w+)*|`(?:\\\\.|[^`\\\\])*`";
  */
 const places: Readonly<Record<string, string>> = {
   kernel: "^\\s*(kernel)(?=\\s+[A-Za-z_`])",
+  import: "^\\s*(import)(?=\\s+[A-Za-z_`])",
+  from: '(?<=\\s)(from)(?=\\s*")',
   assert: "^\\s*(assert)(?=\\s+[^=,:\\s])",
   then: "(?<=\\s)(then)(?=\\s+[^=,:\\s])",
   preprocess: "(?<=\\] )(preprocess)(?=\\s*\\()",

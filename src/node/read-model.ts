@@ -11,9 +11,9 @@ import type { RuleSet } from "#compile/rules.js";
 import { joinRules, noRules, parseRules, rulesOf } from "#compile/rules.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import { checkItems } from "#elaborate/check-items.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
-import { elaborate } from "#elaborate/elaborate.js";
+import { checkFile, elaborate } from "#elaborate/elaborate.js";
+import type { ImportFiles } from "#elaborate/imports.js";
 import { importKinds } from "#import/options/import-options.js";
 import { fixInputs } from "#import/options/fix-inputs.js";
 import type { WeightFiles } from "#ir/weights.js";
@@ -59,9 +59,11 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
   if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
   const sources = new Map([[path, text.value]]);
   const ast = parse(text.value, path);
-  if (!ast.value || hasErrors(ast.diagnostics)) return { diagnostics: ast.diagnostics, sources };
+  if (!ast.value || hasErrors(ast.diagnostics))
+    return { diagnostics: [...ast.diagnostics, ...checkNets(ast.partial, options, sources)], sources };
   const files = [path];
   const { value, diagnostics } = elaborate(ast.value, {
+    imports: importFilesBeside(sources, files),
     weights: weightFilesBeside(path, options.weights, files),
     ...given({ weightsPath: options.weights, net: options.net, dims: options.dims }),
   });
@@ -98,21 +100,32 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
     : { diagnostics, sources };
 }
 
-/** The errors of all nets of a file; each net is elaborated separately. */
-export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
+/**
+ * The errors of all nets of a file, and of what it imports; each net is elaborated separately. Nets with syntax errors are left out. `sources`
+ * gets the texts of imported files.
+ */
+export function checkNets(
+  ast: Ast,
+  options: ReadOptions = {},
+  sources: Map<string, string> = new Map(),
+): Diagnostic[] {
   expectArgument("checkNets", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
   expectOptions("checkNets", options, readKinds);
   const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
-  const chosen = options.net === undefined ? nets : [options.net];
+  const chosen = (options.net === undefined ? nets : [options.net]).filter(
+    (net) => !ast.incomplete?.has(net),
+  );
+  const imports = importFilesBeside(sources, []);
   const seen = new Set<string>();
   const wrong = wrongForNet(options);
   if (wrong.length > 0) return wrong;
   // A file of blocks has no net that would show its errors.
-  if (chosen.length === 0) return checkItems(ast);
+  if (chosen.length === 0) return checkFile(ast, { imports });
   return chosen
     .flatMap((net) => {
       const { value, diagnostics } = elaborate(ast, {
         net,
+        imports,
         weights: weightFilesBeside(ast.file, options.weights, []),
         ...given({ weightsPath: options.weights, dims: options.dims }),
       });
@@ -150,6 +163,23 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
   }
   if (hasErrors(diagnostics)) return { diagnostics, sources };
   return { value: joinRules(sets), diagnostics, sources };
+}
+
+/** Opens imported files by paths relative to the file that imports them; their texts are added to `sources`, their paths to `files`. */
+export function importFilesBeside(sources: Map<string, string>, files: string[]): ImportFiles {
+  return {
+    open: (path, from) => {
+      const file = isAbsolute(path) ? path : join(dirname(from), path);
+      const text = readText(file);
+      if (text.value === undefined) {
+        const help = ["its path is relative to the file that imports it"];
+        return { diagnostics: text.diagnostics.map((one) => ({ ...one, help: one.help ?? help })) };
+      }
+      sources.set(file, text.value);
+      if (!files.includes(file)) files.push(file);
+      return { value: { file, text: text.value }, diagnostics: [] };
+    },
+  };
 }
 
 /** Opens weight files by paths relative to the model; a path of the caller is relative to the working folder. */

@@ -44,6 +44,8 @@ export interface Explanation {
 /** The output of `cleave explain --json`. */
 export interface ExplainReport {
   readonly name: string;
+  /** What the doc comments of the model say about the net, and about what its file defines. */
+  readonly docs?: readonly { readonly kind: string; readonly name: string; readonly text: string }[];
   readonly before: Explanation;
   readonly after: Explanation;
   readonly counts: Counts;
@@ -77,6 +79,7 @@ export function explainText(report: ExplainReport): string {
   const { before, after } = report;
   const change = (from: string, to: string) => (from === to ? from : `${from} → ${to}`);
   return [
+    ...docsText(report),
     `${lineText(report.name)}: as written`,
     rowsText(before),
     "",
@@ -89,6 +92,17 @@ export function explainText(report: ExplainReport): string {
     `written to memory    ${change(bytesText(before.bytes), bytesText(after.bytes))}`,
     "",
   ].join("\n");
+}
+
+/** A line for each doc comment, with a blank line behind them. */
+function docsText({ docs = [] }: ExplainReport): string[] {
+  if (docs.length === 0) return [];
+  return [
+    ...docs.map(
+      ({ kind, name, text }) => `${kind} ${lineText(name)}: ${lineText(text.replaceAll("\n", " "))}`,
+    ),
+    "",
+  ];
 }
 
 function rowsText(explanation: Explanation): string {

@@ -28,6 +28,7 @@ const nothing = (): void => {};
 const elaborating: Required<api.ElaborateOptions> = {
   net: "tiny",
   dims: new Map([["N", 2]]),
+  imports: { open: () => ({ diagnostics: [] }) },
   weights: { open: () => ({ diagnostics: [] }) },
   weightsPath: "a.safetensors",
   store: module.weights,

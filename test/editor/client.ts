@@ -54,6 +54,7 @@ export async function serveHere(options: object = {}): Promise<Client> {
     fileOf: (one) => one,
     uriOf: (file) => file,
     weightsOf: () => undefined,
+    importsOf: () => undefined,
     checkRules: (_file, _text, done: (found: readonly CleaveDiagnostic[]) => void) => done([]),
   });
   server.listen();

@@ -207,6 +207,9 @@ const place = fc
 
 const item: fc.Arbitrary<Item> = fc.oneof(
   constant,
+  fc
+    .record({ names: fc.array(name, { minLength: 1, maxLength: 3 }), path: string })
+    .map((parts): Item => ({ kind: "import", ...parts, span })),
   fc.record({ name, body }).map((parts): Item => ({ kind: "net", ...parts, span })),
   fc
     .record({ name, parameters: fc.array(parameter, { maxLength: 5 }), body })

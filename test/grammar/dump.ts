@@ -8,6 +8,8 @@ export function dump(items: readonly Item[]): string {
 }
 
 function dumpItem(item: Item): string {
+  if (item.kind === "import")
+    return `import ${item.names.map(({ text }) => text).join(" ")} from ${JSON.stringify(item.path.value)}`;
   const { name } = item;
   switch (item.kind) {
     case "const":

@@ -11,6 +11,7 @@ import { printType } from "#ir/type.js";
 import { interpret } from "#interpret/interpret.js";
 import { explain } from "#report/explain.js";
 import { openWeightFile } from "#weights/file.js";
+import { compile, verifyArtifact } from "../../src/index.js";
 import { readModel } from "../../src/node/index.js";
 import { cases } from "../cases.js";
 
@@ -49,6 +50,23 @@ describe.each(nets)("%s", (file) => {
   test("has a line in README.md", () => {
     expect(readFileSync(join(folder, "README.md"), "utf8")).toContain(`| \`${file}\` |`);
   });
+});
+
+// At a small size, since the interpreter takes seconds for each billion of multiply-accumulates.
+const small = [
+  ["efficientnet_b0", "H=32 W=32"],
+  ["mobilenet_v3_small", "H=32 W=32"],
+  ["shufflenet_v2", "H=32 W=32"],
+  ["unet", "H=188 W=188 base=4"],
+  ["convnext_tiny", "H=32 W=32"],
+] as const;
+
+test.each(small)("%s with %s computes what the interpreter does", async (name, dims) => {
+  const model = read(name, dims.split(" "));
+  const { value, diagnostics } = compile(model, { target: "wasm" });
+  expect(diagnostics).toEqual([]);
+  const [comparison] = await verifyArtifact(value!, model, { kinds: ["normal"] });
+  expect(comparison).toMatchObject({ agrees: true });
 });
 
 describe.each(trained)("%s", (name) => {

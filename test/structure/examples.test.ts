@@ -91,7 +91,9 @@ describe("docs/language.md: every example is right", () => {
     const { items } = value!;
     for (const item of items) {
       if (item.kind !== "net") continue;
-      expect(elaborate(value!, { net: item.name.text, weights }).diagnostics).toEqual([]);
+      const made = elaborate(value!, { net: item.name.text, weights });
+      // The weight file serves all examples, so each reads only a part of it.
+      expect(made.diagnostics.filter(({ code }) => code !== "unread-weights")).toEqual([]);
     }
     expect(compileFusions(items).diagnostics).toEqual([]);
     const rules = compileRules(items);

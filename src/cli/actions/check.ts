@@ -79,16 +79,18 @@ function checkFile(
   if (source.value === undefined)
     return { file, items: 0, diagnostics: source.diagnostics, sources: new Map() };
   const parsed = parse(source.value, file);
-  const items = parsed.value?.items ?? [];
+  const sources = new Map([[file, source.value]]);
+  // A syntax error in one item hides no errors of others.
+  const { items } = parsed.partial;
   const rules = compileRules(items);
   const diagnostics = [
     ...parsed.diagnostics,
-    ...(parsed.value && parsed.diagnostics.length === 0 ? checkNets(parsed.value, read.value) : []),
+    ...checkNets(parsed.partial, read.value, sources),
     ...rules.diagnostics,
     ...compileFusions(items).diagnostics,
     ...checkAll(rules.value ?? []),
   ];
-  return { file, items: items.length, diagnostics, sources: new Map([[file, source.value]]) };
+  return { file, items: items.length, diagnostics, sources };
 }
 
 /** Diagnostics as JSON, with lines and columns as well as offsets. */

@@ -50,6 +50,7 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
   if (options.schedule) return printSchedule(model, optimized, scheduled, options, session);
   const explained: ExplainReport = {
     name: model.graph.name,
+    ...given({ docs: model.docs?.length ? model.docs : undefined }),
     before: explain(model),
     after: explainKernels(optimized.module),
     counts: countsOf(model.graph, {

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Result } from "#diagnostic/diagnostic.js";
 import type { ServerHost } from "#editor/server/server.js";
 import type { WeightFile, WeightFiles } from "#ir/weights.js";
-import { weightFilesBeside } from "#node/read-model.js";
+import { importFilesBeside, weightFilesBeside } from "#node/read-model.js";
 
 export function nodeHost(): Omit<ServerHost, "checkRules"> {
   const opened = new Map<string, Opened>();
@@ -14,6 +14,7 @@ export function nodeHost(): Omit<ServerHost, "checkRules"> {
     fileOf,
     uriOf: (file) => (/^[a-z][a-z0-9+.-]+:/i.test(file) ? file : pathToFileURL(file).href),
     weightsOf: (uri) => (uri.startsWith("file:") ? cached(fileOf(uri), opened) : undefined),
+    importsOf: (uri) => (uri.startsWith("file:") ? importFilesBeside(new Map(), []) : undefined),
     manual: pathToFileURL(join(import.meta.dirname, "../../../../docs/diagnostics.md")).href,
   };
 }

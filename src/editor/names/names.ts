@@ -17,6 +17,8 @@ export function namesOf({ items }: Ast): Names {
   const blockDefinitions = new Map<string, Definition>();
   const parameters = new Map<BlockItem, ReadonlyMap<string, Definition>>();
   for (const item of items) {
+    // What an imported name means is in another file.
+    if (item.kind === "import") continue;
     const definition = definitionOf(itemKinds[item.kind], item.name, item.span, {
       ...("doc" in item && item.doc !== undefined && { doc: item.doc }),
       ...(item.kind === "const" && { value: item.value }),
@@ -46,6 +48,8 @@ export function namesOf({ items }: Ast): Names {
   };
   for (const item of items) {
     switch (item.kind) {
+      case "import":
+        break;
       case "net":
       case "block":
       case "const":
@@ -81,7 +85,7 @@ const itemKinds = {
   rule: "rule",
   rules: "rule set",
   fuse: "fusion",
-} as const satisfies Readonly<Record<Item["kind"], DefinitionKind>>;
+} as const satisfies Readonly<Record<Exclude<Item["kind"], "import">, DefinitionKind>>;
 
 /** A member of a class or a link of a fusion: a class of the file, or what the language itself has. */
 function resolveClass({ classes, references }: Collector, { text, span }: Name): void {

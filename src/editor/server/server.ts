@@ -16,6 +16,8 @@ import {
 } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
+import type { ImportFiles } from "#elaborate/imports.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { version } from "#compile/version.js";
 import type { Analysis, AnalyzeOptions } from "../analysis.js";
@@ -42,6 +44,8 @@ export interface ServerHost {
   uriOf(file: string): string;
   /** Opens the weight files that a document names; undefined if it is no file. */
   weightsOf(uri: string): WeightFiles | undefined;
+  /** Opens the files that a document imports; undefined if it is no file. */
+  importsOf(uri: string): ImportFiles | undefined;
   /** The address of docs/diagnostics.md. */
   readonly manual?: string;
   /** Tries the rules of a text on operands and gives the diagnostics later, unless a newer text comes first. */
@@ -57,8 +61,7 @@ export function serve(connection: Connection, host: ServerHost): void {
     connection.console.error(`This is a bug in Cleave, not in your input.\n${text}`);
   };
   const optionsOf = (uri: string): AnalyzeOptions => {
-    const weights = host.weightsOf(uri);
-    return { ...(settings.dims && { dims: settings.dims }), ...(weights && { weights }) };
+    return given({ dims: settings.dims, weights: host.weightsOf(uri), imports: host.importsOf(uri) });
   };
   const send = (document: TextDocument, diagnostics: readonly Diagnostic[]): void => {
     void connection.sendDiagnostics({
