@@ -9,6 +9,8 @@ const config: KnipConfig = {
     "src/runtime/{auto,classify,compact,pictures,pixels}.ts",
     // A thread of the language server.
     "src/cli/lsp/check-worker.ts",
+    // The script of a film's page (`src/generate/film-page.ts`).
+    "src/film/page/main.ts",
     "bench/*.ts",
     "examples/web/{compile,main,vite.config}.ts",
     "examples/web/detect/{faces,text}.ts",

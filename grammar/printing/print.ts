@@ -1,9 +1,10 @@
 // The printer of the language: one canonical text for every tree, comments and single blank lines kept.
 
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
-import type { Ast } from "../ast.js";
+import type { Ast, Expression } from "../ast.js";
 import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
+import { expressionDoc } from "./print-expression.js";
 import { itemsDoc } from "./print-items.js";
 
 /** Columns of a line; only parts that cannot be broken are longer. */
@@ -18,6 +19,12 @@ export function print(ast: Ast): string {
   const lines = layout(itemsDoc(commentsOf(ast), ast.items), width);
   const text = alignComments(lines).join("\n");
   return text === "" ? "" : `${text}\n`;
+}
+
+/** The text of an expression on one line. */
+export function printExpression(expression: Expression): string {
+  const lines = layout(expressionDoc(commentsOf({ comments: [] }), expression), Number.POSITIVE_INFINITY);
+  return lines.map(({ text }) => text).join(" ");
 }
 
 /** How many columns shorter than its neighbours a line may be, to have its comment aligned with theirs. */

@@ -1,10 +1,10 @@
 // The table of targets: what passes and the scheduler know of each, and its back end.
 
-import { jsParts } from "#backend/js/emit.js";
+import { jsKernelTexts, jsParts } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
-import { wasmParts } from "#backend/wasm/emit.js";
+import { wasmKernelTexts, wasmParts } from "#backend/wasm/emit.js";
 import { wasmTarget } from "#backend/wasm/target.js";
-import { wgslParts, neededLimits, printShaders } from "#backend/wgsl/emit.js";
+import { wgslKernelTexts, wgslParts, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { AdapterClass } from "#backend/wgsl/adapter.js";
@@ -35,6 +35,12 @@ export interface TargetEntry {
   readonly target: Target;
   /** The target for devices with other limits than the guaranteed ones, or of another class. */
   readonly targetFor?: (limits: Limits, adapter?: AdapterClass) => Target;
+  /** What kernels are written in, and the text of each. */
+  readonly language: string;
+  readonly kernelTexts: (
+    program: KernelProgram,
+    options: Pick<EmitOptions, "lineOf" | "f16">,
+  ) => readonly string[];
   readonly begin: (program: KernelProgram, options: EmitOptions) => Begun;
 }
 
@@ -49,15 +55,21 @@ interface Begun {
 export const targets = {
   js: {
     target: jsTarget,
+    language: "JavaScript",
+    kernelTexts: jsKernelTexts,
     begin: (program, options) => ({ finish: (packed) => jsParts(program, options, packed) }),
   },
   wasm: {
     target: wasmTarget,
+    language: "WebAssembly",
+    kernelTexts: wasmKernelTexts,
     begin: (program, options) => ({ finish: (packed) => wasmParts(program, options, packed) }),
   },
   wgsl: {
     target: wgslTarget,
     targetFor: wgslTargetFor,
+    language: "WGSL",
+    kernelTexts: wgslKernelTexts,
     begin: (program, options) => {
       const printed = printShaders(program, options);
       return {

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { apiReference } from "./api-reference.js";
 import { diagnosticsDoc } from "./diagnostics-doc.js";
+import { generateFilmPage } from "./film-page.js";
 import { opsDoc } from "#report/ops-doc.js";
 import { targetOf } from "#compile/targets.js";
 import { targetNames } from "#ir/target.js";
@@ -22,6 +23,7 @@ export const generated: readonly Generated[] = [
   ["src/build/op-calls.ts", opCallsText],
   ["docs/api-reference.md", apiReference],
   ["grammar/cleave.tmLanguage.json", textMateGrammar],
+  ["src/film/page-text.ts", generateFilmPage],
   ["docs/ops.md", opsDoc],
   ["docs/diagnostics.md", diagnosticsDoc],
   ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],

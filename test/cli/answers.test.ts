@@ -178,7 +178,7 @@ describe.each(["docs/looking-inside.md", "docs/splitting.md", "docs/winograd.md"
   test("has commands", () => expect(commands.length).toBeGreaterThan(2));
 
   test.each(commands)("%s", async (line) => {
-    const own = line.replaceAll(/ (dump|small|out)(?=\.net| |$)/g, ` ${folder}/docs/$1`);
+    const own = line.replaceAll(/ (dump|small|out|film)(?=\.net|\.html| |$)/g, ` ${folder}/docs/$1`);
     const { code, out, err } = await cleave(...own.split(" "));
     expect(err).toBe("");
     expect(code).toBe(0);

@@ -150,7 +150,9 @@ test("a run of a pass has the rules that it applied, each with the graph after i
     ["neg_neg", "input", "mul"],
     ["mul_one", "input"],
   ]);
-  expect(applied[0]!.after()).toBe(applied[0]!.after());
+  expect(applied.at(-1)!.after().graph).toBe(
+    runs.find(({ pass }) => pass.name === "canonicalize")!.after.graph,
+  );
   expect(runs.find(({ pass }) => pass.name === "fuse")!.applied).toEqual([]);
 });
 

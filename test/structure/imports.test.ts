@@ -51,6 +51,7 @@ const top = [
   "split",
   "quantize",
   "bisect",
+  "film",
   "node",
   "generate",
   "release",

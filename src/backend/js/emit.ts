@@ -98,7 +98,12 @@ function stagedSetup({ setup, staged = [], kernels }: KernelProgram, weights: nu
   }));
 }
 
-function printKernels(program: KernelProgram, options: EmitOptions): PrintedKernel[] {
+/** The functions of the kernels, each with what it computes in a comment. */
+export function jsKernelTexts(program: KernelProgram, options: Pick<EmitOptions, "lineOf"> = {}): string[] {
+  return printKernels(program, options).map(({ text }) => text);
+}
+
+function printKernels(program: KernelProgram, options: Pick<EmitOptions, "lineOf">): PrintedKernel[] {
   const { table } = program;
   const bounds = table.reduce(
     ({ low, high }, value) => ({ low: Math.min(low, value), high: Math.max(high, value) }),

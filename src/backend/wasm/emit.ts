@@ -1,6 +1,6 @@
 // The WebAssembly back end: one ES module that contains two binaries, for SIMD and for relaxed SIMD, and no import.
 
-import { jsString } from "#diagnostic/escape.js";
+import { jsString, lineText } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -33,6 +33,8 @@ import { functionsOf } from "./functions.js";
 import type { Layout } from "./layout.js";
 import { layoutOf } from "./layout.js";
 import { printKernel } from "./print.js";
+import { kernelParameters } from "./values.js";
+import { watText } from "./wat.js";
 
 /** Emits the module of a program for the `wasm` target. */
 export function emitWasm(program: KernelProgram, options: EmitOptions, packed?: PlacedWeights): Artifact {
@@ -114,6 +116,23 @@ export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<A
   const functions = functionsOf(forms);
   const kernels = forms.map((kernel) => printKernel(kernel, { lanes: program.lanes, relaxed, functions }));
   return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
+}
+
+/** The functions of the kernels for SIMD as text, each with what it computes in comments. */
+export function wasmKernelTexts(program: KernelProgram, options: Pick<EmitOptions, "lineOf"> = {}): string[] {
+  const functions = functionsOf(program.kernels);
+  return program.kernels.map((kernel, index) => {
+    const launches = [...program.setup, ...program.launches].filter((launch) => launch.kernel === index);
+    const printed = printKernel(kernel, { lanes: program.lanes, relaxed: false, functions });
+    const text = watText(printed, {
+      name: kernel.name,
+      parameters: [...kernelParameters, ...kernel.parameters.map(({ name }) => name)],
+      functions: functions.names,
+    });
+    return [...kernelComment(kernel, launches, options).map((line) => `;; ${lineText(line)}`), text].join(
+      "\n",
+    );
+  });
 }
 
 function kernelsText(program: KernelProgram, options: EmitOptions): string {

@@ -14,6 +14,8 @@ type HostName = "sin" | "cos" | "pow";
 export interface Functions {
   readonly imports: readonly HostFunction[];
   readonly helpers: readonly WasmFunction[];
+  /** Their names, by index. */
+  readonly names: readonly string[];
   /** A call of a function on four lanes. */
   math(name: MathFunction, x: Code): Code;
   /** A call of a function of JavaScript's `Math` on f32 operands. */
@@ -43,6 +45,7 @@ export function functionsOf(kernels: readonly Kernel[]): Functions {
       results: ["f64"],
     })),
     helpers: maths.map((name) => mathFunction(name, (other) => (x) => math(other, x))),
+    names: [...hosts, ...maths],
     math,
     host: (name, ...operands) =>
       op(

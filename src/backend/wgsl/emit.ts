@@ -59,6 +59,18 @@ interface ShaderLaunch {
   readonly uniforms: readonly number[];
 }
 
+/** The shader of each kernel, with what it computes in a comment; empty for a kernel that only devices with subgroups run. */
+export function wgslKernelTexts(
+  program: KernelProgram,
+  options: Pick<EmitOptions, "lineOf" | "f16"> = {},
+): string[] {
+  const { shaders, launches } = printShaders(program, options);
+  return program.kernels.map((_, index) => {
+    const at = program.launches.findIndex(({ kernel }) => kernel === index);
+    return shaders[launches[at]?.shader ?? -1]?.text ?? "";
+  });
+}
+
 /** All shaders of a program, and its launches. */
 export interface ProgramShaders {
   readonly shaders: readonly ProgramShader[];

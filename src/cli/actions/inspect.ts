@@ -11,7 +11,6 @@ import { graphDot } from "#inspect/dot.js";
 import { graphJson } from "#inspect/json.js";
 import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
-import type { Module } from "#ir/weights.js";
 import { printKernels } from "#kernel/ir/print.js";
 import type { Model } from "#node/read-model.js";
 import { loadSharp } from "#node/sharp.js";
@@ -19,7 +18,9 @@ import { besideOutput, writeDumpSteps } from "#node/write-dump.js";
 import { writeFileAtomically } from "#node/write-file.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import { hasKernels, moduleAfter, optimizeModel } from "../model/optimize.js";
+import { hasKernels, moduleAfter } from "../model/optimize.js";
+import { isFile, sidesOf } from "../model/sides.js";
+import type { PageOptions } from "../options/film.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
@@ -30,7 +31,7 @@ import type { Session } from "../session/session.js";
 
 export type InspectFormat = "text" | "json" | "dot" | "svg" | "png" | "kernels";
 
-export interface InspectOptions extends ModelOptions, PassOptions {
+export interface InspectOptions extends ModelOptions, PassOptions, PageOptions {
   readonly format: InspectFormat;
   readonly json?: boolean;
   readonly after?: string;
@@ -39,7 +40,11 @@ export interface InspectOptions extends ModelOptions, PassOptions {
 }
 
 export async function inspectModel(path: string, options: InspectOptions, session: Session): Promise<void> {
-  const { format } = options;
+  const { format, html } = options;
+  if (html !== undefined) {
+    const { writeFilm } = await import("../model/film.js");
+    return writeFilm(path, { ...options, html }, session);
+  }
   if (options.diff !== undefined && format !== "text" && format !== "json") {
     const message = `there is no diff as ${format}`;
     report(session.terminal, [error("wrong-usage", message, { help: ["it is text or json"] })], new Map());
@@ -138,7 +143,7 @@ function showChange(
 ): string | undefined {
   const sides = sidesOf(model, what, options, session);
   if (!sides) return undefined;
-  const [before, after] = sides;
+  const { before, after } = sides;
   if (options.format === "json") return jsonText(diffGraphs(before, after));
   const lines = before === after ? [] : diffText(printGraph(before), printGraph(after));
   const colors = pc.createColors(options.output === undefined && session.terminal.outColor);
@@ -146,38 +151,4 @@ function showChange(
   const text = printDiff(lines, (kind, line) => paint[kind](line));
   if (text !== "") return `${text}\n`;
   return `${isFile(what) || what.includes("..") ? "nothing changed" : `${what} changed nothing`}\n`;
-}
-
-/** The two graphs that `--diff` names. */
-function sidesOf(
-  model: Model,
-  what: string,
-  options: InspectOptions,
-  session: Session,
-): readonly [Module, Module] | undefined {
-  if (isFile(what)) {
-    const other = loadModel(what, options, session);
-    const before = other && moduleAfter(model, options.after, options, session);
-    const after = other && moduleAfter(other, options.after, options, session);
-    return before && after && [before, after];
-  }
-  const at = what.indexOf("..");
-  if (at >= 0) {
-    const [from, to] = [what.slice(0, at), what.slice(at + 2)];
-    const before = moduleAfter(model, from === "" ? undefined : from, options, session);
-    const after = before && moduleAfter(model, to === "" ? "all" : to, options, session);
-    return before && after && [before, after];
-  }
-  const until = what === "all" ? options : { ...options, stopAfter: what };
-  const run = optimizeModel(model, until, session);
-  if (!run || what === "all") return run && [model, run.module];
-  // If a pass runs twice, this is the last run that changed something.
-  const runs = run.trace.filter(({ pass }) => pass.name === what);
-  const one = runs.findLast(({ before, after }) => before.graph !== after.graph) ?? runs.at(-1);
-  return one && [one.before, one.after];
-}
-
-/** Whether an argument is a file: files have an extension, passes do not. */
-function isFile(what: string): boolean {
-  return /(?<!\.)\.\w+$/.test(what);
 }

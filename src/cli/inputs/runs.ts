@@ -1,4 +1,4 @@
-// Reads the inputs of `cleave run` and `cleave bisect`: files by the names of inputs, or random values.
+// Reads the inputs of commands that run a model: files by the names of inputs, or random values.
 
 import type { SampleInput } from "#calibrate/samples.js";
 import { sampleInputs } from "#calibrate/samples.js";

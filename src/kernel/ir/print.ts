@@ -14,7 +14,7 @@ export function printKernels({ kernels, setup, launches }: KernelProgram): strin
           .map(({ label, nodes, offsets }) =>
             lineText(`# ${when}${label}: ${nodes.join(" → ")} at ${offsets.join(", ")}`).concat("\n"),
           );
-      return `${[...calls(setup, "at load, "), ...calls(launches, "")].join("")}${printIr(kernel)}`;
+      return `${[...calls(setup, "at load, "), ...calls(launches, "")].join("")}${printKernel(kernel)}`;
     })
     .join("\n");
 }
@@ -23,7 +23,7 @@ export function printKernels({ kernels, setup, launches }: KernelProgram): strin
  * One kernel: its parameters with space and extent, then its statements. `v4:` marks a vec; `x[p + 3]` is an element of parameter x,
  * `scratch[…]` one of the block's scratch. Ends with a line break.
  */
-function printIr(kernel: Kernel): string {
+export function printKernel(kernel: Kernel): string {
   const parameters = kernel.parameters.map(
     ({ name, access, space, extent, element }) =>
       `${name}: ${access} ${space}[${extent}]${element ? ` of ${element}` : ""}`,

@@ -37,7 +37,7 @@ export interface AppliedRule {
   readonly covered: readonly NodeId[];
   /** The nodes that it made, one under the id of each root that no other value of the graph replaces. */
   readonly made: readonly NodeId[];
-  /** The module with this application and those before it, but none after it. Computed on request, in the time of one sweep. */
+  /** The module with this application and those before it, but none after it. Computed on each request, in the time of one sweep. */
   after(): Module;
 }
 
@@ -87,8 +87,9 @@ export function sweep(
     if (count >= limits.sweeps || rewrites < 0)
       return { module: current, loop: loopOf(applications, histories) };
     const changes = changesOf(current, applications, pass, histories);
-    if (onApply) for (const at of changes.keys()) onApply(appliedRule(current, changes, at));
-    current = withChanges(current, changes);
+    const swept = withChanges(current, changes);
+    if (onApply) for (const at of changes.keys()) onApply(appliedRule(current, changes, at, swept));
+    current = swept;
   }
 }
 
@@ -193,15 +194,15 @@ function aliasesOf({ roots }: Application, { ids }: Built): { readonly from: Nod
   });
 }
 
-function appliedRule(module: Module, changes: readonly Change[], at: number): AppliedRule {
+/** One of the changes that make `swept` of a module. */
+function appliedRule(module: Module, changes: readonly Change[], at: number, swept: Module): AppliedRule {
   const { application, built } = changes[at] ?? bug("no such change");
-  let after: Module | undefined;
   return {
     rule: application.rule,
     roots: application.roots.map(({ id }) => id),
     covered: application.covered,
     made: built.nodes.map((node) => node.id),
-    after: () => (after ??= withChanges(module, changes.slice(0, at + 1))),
+    after: () => (at === changes.length - 1 ? swept : withChanges(module, changes.slice(0, at + 1))),
   };
 }
 

@@ -1,0 +1,77 @@
+// The part of a drawing that is seen: x and y are the place of the drawing's origin on the screen, in pixels.
+
+export interface Camera {
+  readonly x: number;
+  readonly y: number;
+  readonly scale: number;
+}
+
+export interface Rect {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const [leastScale, mostScale] = [0.01, 4];
+
+/** Zooms around a point of the screen. */
+export function zoomed(camera: Camera, factor: number, x: number, y: number): Camera {
+  const scale = Math.min(mostScale, Math.max(leastScale, camera.scale * factor));
+  const ratio = scale / camera.scale;
+  return { scale, x: x - (x - camera.x) * ratio, y: y - (y - camera.y) * ratio };
+}
+
+/** Shows a part of the drawing in the middle, no larger than `most`. */
+export function fitted(part: Rect, screen: Size, most = 1.15, margin = 36): Camera {
+  const [width, height] = [Math.max(1, part.right - part.left), Math.max(1, part.bottom - part.top)];
+  const scale = Math.max(
+    leastScale,
+    Math.min(most, (screen.width - 2 * margin) / width, (screen.height - 2 * margin) / height),
+  );
+  return centred(part, screen, scale);
+}
+
+/** Puts the middle of a part in the middle of the screen. */
+export function centred(part: Rect, screen: Size, scale: number): Camera {
+  return {
+    scale,
+    x: screen.width / 2 - ((part.left + part.right) / 2) * scale,
+    y: screen.height / 2 - ((part.top + part.bottom) / 2) * scale,
+  };
+}
+
+/** The part of the drawing that is on the screen. */
+export function seen({ x, y, scale }: Camera, { width, height }: Size): Rect {
+  return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
+}
+
+export function between(a: Camera, b: Camera, at: number): Camera {
+  const mix = (from: number, to: number): number => from + (to - from) * at;
+  return { x: mix(a.x, b.x), y: mix(a.y, b.y), scale: mix(a.scale, b.scale) };
+}
+
+export function overlaps(a: Rect, b: Rect): boolean {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+export function around(rects: readonly Rect[]): Rect | undefined {
+  const [first, ...rest] = rects;
+  return (
+    first &&
+    rest.reduce(
+      (all, one) => ({
+        left: Math.min(all.left, one.left),
+        top: Math.min(all.top, one.top),
+        right: Math.max(all.right, one.right),
+        bottom: Math.max(all.bottom, one.bottom),
+      }),
+      first,
+    )
+  );
+}

@@ -1,0 +1,79 @@
+// The steps of a film: the graph as written, then the graph after each application of a rule and after each other change by a pass.
+
+import type { NodeId } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import type { PassRun } from "#rewrite/pipeline/pipeline.js";
+import type { FilmPass, Step } from "./data.js";
+
+/** The steps with their graphs, and the passes. */
+export interface Steps {
+  readonly passes: readonly FilmPass[];
+  readonly steps: readonly Step[];
+  /** A graph is made when it is asked for, since all of them together may take gigabytes. */
+  readonly modules: readonly (() => Module)[];
+  readonly omitted: readonly string[];
+}
+
+/** The most nodes of all graphs together: to make a graph and to compare it takes some microseconds for each of its nodes. */
+const mostNodes = 6_000_000;
+
+/** The steps from a graph through the runs of passes. */
+export function stepsOf(written: Module, trace: readonly PassRun[]): Steps {
+  const steps: Step[] = [step("as written")];
+  const modules: (() => Module)[] = [() => written];
+  let last = written;
+  const passes: FilmPass[] = [];
+  const omitted: string[] = [];
+  let budget = mostNodes;
+  for (const { pass, before, after, applied } of trace) {
+    const first = steps.length;
+    const add = (one: Step, module: () => Module): void => {
+      steps.push({ ...one, pass: passes.length });
+      modules.push(module);
+    };
+    const cost = applied.length * before.graph.nodes.size;
+    if (cost <= budget) {
+      budget -= cost;
+      for (const one of applied)
+        add({ ...step(one.rule), rule: one.rule, covered: one.covered, made: one.made }, () => one.after());
+    } else omitted.push(`The ${applied.length} applications of rules by ${pass.name} are one step.`);
+    const made = steps.length > first ? applied.at(-1)?.after() : last;
+    if (made?.graph !== after.graph) add(step(pass.name), () => after);
+    last = after;
+    passes.push({ name: pass.name, doc: pass.doc, first, end: steps.length });
+  }
+  return { passes, steps, modules, omitted };
+}
+
+/** Two graphs as the two steps of a film that compares them. Nodes are the same if their names are. */
+export function comparedSteps(sides: readonly [Module, Module], labels: readonly [string, string]): Steps {
+  const [before, after] = sides;
+  const other = withIdsOf(before, after);
+  return {
+    passes: [],
+    steps: labels.map((label) => step(label)),
+    modules: [() => before, () => other],
+    omitted: [],
+  };
+}
+
+function step(label: string): Step {
+  return { label, covered: [], made: [] };
+}
+
+/** The second module with the ids of the first for nodes of the same name, and ids that the first does not have for all others. */
+function withIdsOf({ graph: first }: Module, { graph, weights }: Module): Module {
+  const known = new Map([...first.nodes.values()].map(({ name, id }) => [name, id]));
+  let next = Math.max(first.nextId, graph.nextId);
+  const ids = new Map<NodeId, NodeId>();
+  for (const node of graph.nodes.values()) ids.set(node.id, known.get(node.name) ?? next++);
+  const idOf = (id: NodeId): NodeId => ids.get(id) ?? id;
+  const nodes = new Map(
+    [...graph.nodes.values()].map((node) => {
+      const id = idOf(node.id);
+      return [id, { ...node, id, inputs: node.inputs.map(idOf) }] as const;
+    }),
+  );
+  const outputs = graph.outputs.map((output) => ({ ...output, node: idOf(output.node) }));
+  return { graph: { ...graph, nodes, outputs, nextId: next }, weights };
+}
