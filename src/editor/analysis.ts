@@ -1,7 +1,6 @@
 // The analysis of one version of a text: tokens, tree, names and values, each computed when it is first needed.
 
-import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { hasErrors } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Label } from "#diagnostic/diagnostic.js";
 import type { Ast } from "#grammar/ast.js";
 import { parse } from "#grammar/reading/parse.js";
 import type { Tokens } from "#grammar/tokens/lexer.js";
@@ -13,11 +12,13 @@ import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import type { Facts } from "./facts.js";
 import { factsOf } from "./facts.js";
+import type { Imported } from "./imports.js";
+import { importedItems } from "./imports.js";
 import type { Names } from "./names/definition.js";
 import { namesOf } from "./names/names.js";
 
 /** A stage of an analysis, in the order of their costs. */
-export type Stage = "tokens" | "tree" | "names" | "values";
+export type Stage = "tokens" | "tree" | "names" | "imports" | "values";
 
 export interface AnalyzeOptions {
   /** Values of symbolic dimensions, and of consts. */
@@ -40,6 +41,8 @@ export interface Analysis {
   /** The tree without the wrong statements, and the syntax errors. */
   readonly tree: () => { readonly ast: Ast; readonly diagnostics: readonly Diagnostic[] };
   readonly names: () => Names;
+  /** The items that the file imports, by name. */
+  readonly imports: () => ReadonlyMap<string, Imported>;
   readonly values: () => Facts;
   /** Whether a stage is computed already. */
   readonly has: (stage: Stage) => boolean;
@@ -68,9 +71,21 @@ export function analyze(text: string, file: string, options: AnalyzeOptions = {}
     return { ast: partial, diagnostics };
   });
   const names = stage("names", () => namesOf(tree().ast));
+  const imports = stage("imports", () => importedItems(tree().ast, rest.imports));
   const values = stage("values", () => factsOf(tree().ast, facts));
   const has = (name: Stage): boolean => done.has(name);
-  return { text, file, tokens, tree, names, values, has, options: rest, ...(previous && { previous }) };
+  return {
+    text,
+    file,
+    tokens,
+    tree,
+    names,
+    imports,
+    values,
+    has,
+    options: rest,
+    ...(previous && { previous }),
+  };
 }
 
 /**
@@ -113,17 +128,36 @@ function commonEnd(a: string, b: string): number {
 }
 
 /**
- * All errors and warnings of a text, as `cleave check` reports them, except those of trying its rules on operands. After a syntax error,
- * errors of nets could be its consequences, so they are not reported.
+ * All errors and warnings of a text, as `cleave check` reports them, except those of trying its rules on operands. A net with a syntax error
+ * has no other errors, since they could be its consequences.
  */
 export function diagnosticsOf(analysis: Analysis): Diagnostic[] {
   const { ast, diagnostics } = analysis.tree();
-  return [
+  const all = [
     ...diagnostics,
-    ...(hasErrors(diagnostics) ? [] : analysis.values().diagnostics),
+    ...analysis.values().diagnostics,
     ...compileRules(ast.items).diagnostics,
     ...compileFusions(ast.items).diagnostics,
   ];
+  return all.map((one) => placedHere(analysis, one));
+}
+
+/** A message about an imported file, at the call of this file that leads to it, or at the import. */
+function placedHere(analysis: Analysis, one: Diagnostic): Diagnostic {
+  const { span, others = [] } = one;
+  if (!span || span.file === analysis.file) return one;
+  const isHere = (label: Label): boolean => label.span.file === analysis.file;
+  const imports = analysis.tree().ast.items.filter((item) => item.kind === "import");
+  const fileOf = (name: string): string | undefined => analysis.imports().get(name)?.file;
+  const item =
+    imports.find(({ names }) => names.some(({ text }) => fileOf(text) === span.file)) ?? imports[0];
+  const place = others.find(isHere)?.span ?? item?.span;
+  return {
+    ...one,
+    message: `${one.message} (in ${span.file})`,
+    ...(place && { span: place }),
+    others: others.filter(isHere),
+  };
 }
 
 /** A function that computes its value once. */

@@ -157,7 +157,7 @@ function argumentItems(analysis: Analysis, place: Place): Completion[] {
   if (!call) return [];
   const name = unescaped(call.callee).value;
   const block = blockOf(analysis, name);
-  const known = block ? parametersOf(block, analysis.text) : argumentsOf(name);
+  const known = block ? parametersOf(block) : argumentsOf(name);
   const positional = block ? call.position + (call.piped ? 1 : 0) : 0;
   return known.flatMap((one, at) =>
     at < positional || (call.given.includes(one.name) && call.name !== one.name)
@@ -174,10 +174,10 @@ function argumentItems(analysis: Analysis, place: Place): Completion[] {
 }
 
 /** The parameters of a block as arguments of its calls. */
-export function parametersOf(
-  block: BlockItem,
-  text: string,
-): { readonly name: string; readonly detail: string }[] {
+export function parametersOf({
+  block,
+  text,
+}: BlockInText): { readonly name: string; readonly detail: string }[] {
   return block.parameters.map(({ name, default: standard }) => ({
     name: name.text,
     detail: standard ? `${text.slice(standard.span.start, standard.span.end)} by default` : "",
@@ -196,7 +196,7 @@ function memberItems(analysis: Analysis, { calls }: Place): Completion[] {
 
 /** A parameter of a block takes the members of the attributes that it is passed to; its default shows which. */
 function memberOfBlock(analysis: Analysis, callee: string, call: OpenCall): Completion[] {
-  const parameter = blockOf(analysis, callee)?.parameters.find(({ name }) => name.text === call.name);
+  const parameter = blockOf(analysis, callee)?.block.parameters.find(({ name }) => name.text === call.name);
   const standard = parameter?.default;
   if (standard?.kind !== "name") return [];
   const like = callableOps
@@ -240,12 +240,17 @@ function functionItems(names: readonly string[]): Completion[] {
 
 function calleeItems(analysis: Analysis, place: Place): Completion[] {
   const isNet = place.item === "net" || place.item === "block";
-  const blocks = isNet ? analysis.tree().ast.items.filter((one) => one.kind === "block") : [];
+  const names = analysis
+    .tree()
+    .ast.items.flatMap((one) =>
+      one.kind === "block" ? [one.name.text] : one.kind === "import" ? one.names.map(({ text }) => text) : [],
+    );
+  const blocks = isNet ? names.flatMap((name) => blockOf(analysis, name) ?? []) : [];
   return [
     ...(place.expected === "callee" || !isNet ? [] : functionItems(functionNames)),
-    ...blocks.map((block): Completion => {
+    ...blocks.map(({ block, text }): Completion => {
       const name = printName(block.name.text);
-      const head = block.parameters.map(({ span }) => analysis.text.slice(span.start, span.end)).join(", ");
+      const head = block.parameters.map(({ span }) => text.slice(span.start, span.end)).join(", ");
       const doc = block.doc?.split("\n")[0];
       return { label: name, kind: "block", detail: `(${head})${doc === undefined ? "" : `  ${doc}`}` };
     }),
@@ -279,11 +284,14 @@ function classNames(analysis: Analysis): Completion[] {
 
 function valuesAt(analysis: Analysis, place: Place): Completion[] {
   const values = analysis.has("values") ? analysis.values().values : undefined;
-  return namesAt(analysis, place).map(({ name, kind, span }) => {
+  const isBlock = ({ kind, name }: Definition): boolean =>
+    kind === "import" && analysis.imports().get(name)?.item.kind === "block";
+  const visible = namesAt(analysis, place).filter((one) => !isBlock(one));
+  return visible.map(({ name, kind, span }) => {
     const detail = valueText(values?.get(span.start));
     return {
       label: printName(name),
-      kind: kind === "constant" ? "constant" : "value",
+      kind: kind === "constant" || kind === "import" ? "constant" : "value",
       ...(detail !== "" && { detail }),
     };
   });
@@ -315,11 +323,19 @@ function itemAt(analysis: Analysis, offset: number): Item | undefined {
   return item.rules.findLast(({ span }) => span.start <= offset) ?? item;
 }
 
-export function blockOf(analysis: Analysis, name: string): BlockItem | undefined {
+/** A block with the text of its file. */
+export interface BlockInText {
+  readonly block: BlockItem;
+  readonly text: string;
+}
+
+/** The block of a name, of the file or imported. */
+export function blockOf(analysis: Analysis, name: string): BlockInText | undefined {
   if (isOp(name)) return undefined;
-  return analysis.tree().ast.items.find((one) => one.kind === "block" && one.name.text === name) as
-    | BlockItem
-    | undefined;
+  for (const item of analysis.tree().ast.items)
+    if (item.kind === "block" && item.name.text === name) return { block: item, text: analysis.text };
+  const imported = analysis.imports().get(name);
+  return imported?.item.kind === "block" ? { block: imported.item, text: imported.text } : undefined;
 }
 
 /** The keys of the weight file in `weight("…")`. */

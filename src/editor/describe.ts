@@ -14,6 +14,7 @@ const shownValues = 4;
 
 /** A name with all that is known about it. */
 export function describeDefinition(analysis: Analysis, definition: Definition): string {
+  if (definition.kind === "import") return describeImport(analysis, definition);
   const item = itemOf(analysis, definition);
   const values = analysis.values().values.get(definition.span.start);
   const parts = [codeBlock(headOf(analysis, definition, item, values))];
@@ -21,6 +22,18 @@ export function describeDefinition(analysis: Analysis, definition: Definition): 
   const costs = costText(values);
   if (costs !== "") parts.push(costs);
   return parts.join("\n\n");
+}
+
+function describeImport(analysis: Analysis, { name, span }: Definition): string {
+  const imported = analysis.imports().get(name);
+  if (!imported) return codeBlock(`import ${printName(name)}`);
+  const { item, text } = imported;
+  const value = valueText(analysis.values().values.get(span.start));
+  const head = item.kind === "block" ? blockHead(item, text) : text.slice(item.span.start, item.span.end);
+  return [
+    codeBlock(item.kind === "block" || value === "" ? head : `const ${printName(name)} = ${value}`),
+    ...(item.doc === undefined ? [] : [item.doc]),
+  ].join("\n\n");
 }
 
 /** The types of a name, or its values if they are known: `f32[1, 8, 8, 16]`. Empty if nothing is known. */
@@ -50,6 +63,8 @@ function headOf(
   const value = valueText(values);
   const typed = value === "" ? written : `${written}: ${value}`;
   switch (kind) {
+    case "import":
+      return `import ${written}`;
     case "block":
       return item?.kind === "block" ? blockHead(item, text) : `block ${written}`;
     case "net":

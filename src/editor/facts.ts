@@ -101,7 +101,11 @@ export function factsOf(ast: Ast, { lookups = false, ...options }: FactsOptions 
   const all =
     nets.length === 0
       ? checkFile(ast, given({ imports: options.imports }))
-      : nets.flatMap((net) => elaborateObserved(ast, { ...given(options), net }, observer).diagnostics);
+      : nets.flatMap((net) => {
+          const { diagnostics } = elaborateObserved(ast, { ...given(options), net }, observer);
+          // What is left of a net with a syntax error has values, but its errors could be consequences.
+          return ast.incomplete?.has(net) ? [] : diagnostics;
+        });
   const diagnostics = all.filter((one) => {
     // Editors have one list of sizes for all files.
     if (one.code === "unknown-dimension") return false;

@@ -90,12 +90,13 @@ export function signatureAt(analysis: Analysis, offset: number): Signature | und
   const call = place?.calls.at(-1);
   if (!place || !call) return undefined;
   const name = unescaped(call.callee).value;
-  const block = place.item === "rule" ? undefined : blockOf(analysis, name);
-  if (block) {
+  const called = place.item === "rule" ? undefined : blockOf(analysis, name);
+  if (called) {
+    const { block, text } = called;
     const { doc } = block;
-    const parameters = parametersOf(block, analysis.text).map((one, at) => {
+    const parameters = parametersOf(called).map((one, at) => {
       const span = block.parameters[at]?.span;
-      const label = span ? analysis.text.slice(span.start, span.end) : one.name;
+      const label = span ? text.slice(span.start, span.end) : one.name;
       return { name: one.name, label, ...(one.detail !== "" && { doc: one.detail }) };
     });
     return signature(name, parameters, call, doc);

@@ -36,6 +36,7 @@ export interface ColouredToken {
 const types: Readonly<Record<DefinitionKind, TokenType>> = {
   net: "namespace",
   block: "function",
+  import: "function",
   constant: "variable",
   parameter: "parameter",
   input: "variable",

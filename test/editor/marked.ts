@@ -24,8 +24,27 @@ export function marked(input: string): Marked {
 
 /** A text whose weight files all have the same two tensors, and no others. */
 export function analyzed(text: string): Analysis {
-  return analyze(text, "case.net", { weights: { open: (name) => openWeightBytes(weightBytes, name) } });
+  return analyze(text, "case.net", {
+    weights: { open: (name) => openWeightBytes(weightBytes, name) },
+    imports: {
+      open: (path) =>
+        path === "blocks.net"
+          ? { value: { file: path, text: blocks }, diagnostics: [] }
+          : { diagnostics: [] },
+    },
+  });
 }
+
+/** The file that texts may import. */
+const blocks = `## Halves width and height.
+block half(x, filters, stride=2) {
+  return conv2d(x, filters=filters, kernel=3x3, stride=stride, padding=same)
+}
+const width = 8
+block wrong(x) {
+  return nothing(x)
+}
+`;
 
 const tensor = (name: string, shape: number[]) => ({
   name,

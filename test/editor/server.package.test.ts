@@ -213,6 +213,32 @@ test("the header of the weight file that a net names, and nothing of a document 
   }
 });
 
+test("an imported block is defined in its own file, and its errors are shown at the call", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "cleave-lsp-"));
+  try {
+    const [blocks, model] = ["blocks.net", "model.net"].map((name) => join(folder, name)) as [string, string];
+    writeFileSync(blocks, "\nblock half(x) {\n  return max_pool(x, kernel=2)\n}\n");
+    const net =
+      'import half from "blocks.net"\nnet a {\n  input image: f32[1, 8, 8, 3]\n  output y = half(image)\n}\n';
+    const here = pathToFileURL(model).href;
+    await client.open(net, here);
+    expect(await client.diagnostics(1, here)).toEqual([]);
+    const use = { textDocument: { uri: here }, position: at("half(image", 1, net) };
+    expect(await client.request<Location[]>("textDocument/definition", use)).toEqual([
+      {
+        uri: pathToFileURL(blocks).href,
+        range: { start: { line: 1, character: 6 }, end: { line: 1, character: 10 } },
+      },
+    ]);
+    writeFileSync(blocks, "block half(x) {\n  return max_poll(x, kernel=2)\n}\n");
+    await client.replace(`${net}\n`, 2, here);
+    const [found] = await client.diagnostics(2, here);
+    expect(found).toMatchObject({ code: "unknown-op", range: { start: at("half(image", 0, net) } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("wrong rules are refuted after the other diagnostics, and the newest text counts", async () => {
   const rules = "file:///nowhere/rules.net";
   await client.open("rule wrong: x + 1 => x\n", rules);

@@ -8,6 +8,7 @@ import type { BlockItem, Expression, Item, Name } from "#grammar/ast.js";
 export type DefinitionKind =
   | "net"
   | "block"
+  | "import" // a name of another file
   | "constant"
   | "parameter"
   | "input"
@@ -63,6 +64,8 @@ export interface Collector {
   readonly blocks: ReadonlyMap<string, BlockItem>;
   /** The consts of the file. */
   readonly constants: ReadonlyMap<string, Definition>;
+  /** The names that the file imports. */
+  readonly imports: ReadonlyMap<string, Definition>;
   /** The classes of ops of the file. */
   readonly classes: ReadonlyMap<string, Definition>;
   readonly definitions: Definition[];

@@ -13,12 +13,19 @@ export function namesOf({ items }: Ast): Names {
   const definitions: Definition[] = [];
   const blocks = new Map<string, BlockItem>();
   const constants = new Map<string, Definition>();
+  const imports = new Map<string, Definition>();
   const classes = new Map<string, Definition>();
   const blockDefinitions = new Map<string, Definition>();
   const parameters = new Map<BlockItem, ReadonlyMap<string, Definition>>();
   for (const item of items) {
-    // What an imported name means is in another file.
-    if (item.kind === "import") continue;
+    if (item.kind === "import") {
+      for (const name of item.names) {
+        const imported = definitionOf("import", name, item.span);
+        imports.set(imported.name, imported);
+        definitions.push(imported);
+      }
+      continue;
+    }
     const definition = definitionOf(itemKinds[item.kind], item.name, item.span, {
       ...("doc" in item && item.doc !== undefined && { doc: item.doc }),
       ...(item.kind === "const" && { value: item.value }),
@@ -40,6 +47,7 @@ export function namesOf({ items }: Ast): Names {
   const collector: Collector = {
     blocks,
     constants,
+    imports,
     classes,
     definitions,
     references: [],
@@ -49,7 +57,7 @@ export function namesOf({ items }: Ast): Names {
   for (const item of items) {
     switch (item.kind) {
       case "import":
-        break;
+        break; // its names are defined already
       case "net":
       case "block":
       case "const":
@@ -141,7 +149,7 @@ export function visibleAt({ definitions }: Names, item: Item | undefined, offset
       visible.set(one.name, one);
   }
   for (const one of definitions)
-    if (one.kind === "constant" && one.item === undefined && !visible.has(one.name))
+    if (["constant", "import"].includes(one.kind) && one.item === undefined && !visible.has(one.name))
       visible.set(one.name, one);
   return [...visible.values()];
 }

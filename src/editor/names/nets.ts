@@ -301,7 +301,7 @@ function resolveCall(scope: Scope, { callee, arguments: list }: CallExpression):
   const { collector } = scope;
   const held = calleeIn(scope, callee.text);
   const block = held ? undefined : collector.blocks.get(callee.text);
-  const definition = block && collector.blockDefinitions.get(callee.text);
+  const definition = block ? collector.blockDefinitions.get(callee.text) : collector.imports.get(callee.text);
   const definitions = held ?? (definition && [definition]);
   if (definitions) refer(scope, { name: callee.text, span: callee.span, role: "callee", definitions });
   for (const argument of list) {
@@ -320,14 +320,16 @@ function calleeIn(scope: Scope, name: string): Visible | undefined {
   const bound = scope.names.get(name) ?? constant(scope, name);
   const isCallable = (expression: Expression | undefined): boolean =>
     expression?.kind === "name" && (isOp(expression.name) || scope.collector.blocks.has(expression.name));
-  const isKnown = isOp(name) || scope.collector.blocks.has(name);
+  const { blocks, imports } = scope.collector;
+  const isKnown = isOp(name) || blocks.has(name) || imports.has(name);
   return isKnown && !bound?.some(({ value }) => isCallable(value)) ? undefined : bound;
 }
 
 function use(scope: Scope, name: string, quoted: boolean, span: Span, role: Reference["role"]): void {
   if (isReserved({ text: name, quoted })) return;
   // The name of a block is a value too, which a block can call.
-  const block = scope.collector.blockDefinitions.get(name);
+  const { blockDefinitions, imports } = scope.collector;
+  const block = blockDefinitions.get(name) ?? imports.get(name);
   const definitions =
     scope.names.get(name) ?? constant(scope, name) ?? scope.dimensions.get(name) ?? (block && [block]);
   if (definitions) refer(scope, { name, span, role, definitions });

@@ -76,6 +76,7 @@ function visibleSpan(document: TextDocument, { start, end }: Span): { start: num
 const symbolKinds: Readonly<Record<DefinitionKind, SymbolKind>> = {
   net: SymbolKind.Module,
   block: SymbolKind.Function,
+  import: SymbolKind.Function,
   constant: SymbolKind.Constant,
   parameter: SymbolKind.Variable,
   input: SymbolKind.Field,

@@ -27,6 +27,7 @@ import { completionDoc, completionsAt } from "../completion.js";
 import { fixesOf } from "../fixes.js";
 import { formatEdits } from "../format.js";
 import { hoverAt, signatureAt } from "../hover.js";
+import type { Definition } from "../names/definition.js";
 import { family, meantBy, nameAt } from "../names/names.js";
 import { foldsOf, hintsIn, outlineOf } from "../outline.js";
 import type { Edit } from "../rename.js";
@@ -200,7 +201,7 @@ export function serve(connection: Connection, host: ServerHost): void {
   connection.onDefinition(({ textDocument, position }) =>
     answer(textDocument, (analysis, document) => {
       const found = nameAt(analysis.names(), document.offsetAt(position));
-      return found ? meantBy(found).map(({ span }) => locationOf(document, span)) : null;
+      return found ? meantBy(found).map((one) => definitionPlace(analysis, document, one, host)) : null;
     }),
   );
   connection.onReferences(({ textDocument, position, context }) =>
@@ -282,6 +283,19 @@ export function serve(connection: Connection, host: ServerHost): void {
     }),
   );
   documents.listen(connection);
+}
+
+/** The place of a definition; that of an imported name is in its own file. */
+function definitionPlace(
+  analysis: Analysis,
+  document: TextDocument,
+  { kind, name, span }: Definition,
+  host: ServerHost,
+): Location {
+  const imported = kind === "import" ? analysis.imports().get(name) : undefined;
+  if (!imported) return locationOf(document, span);
+  const other = TextDocument.create(host.uriOf(imported.file), "cleave", 0, imported.text);
+  return locationOf(other, imported.item.name.span);
 }
 
 function usesAt(
