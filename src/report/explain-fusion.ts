@@ -101,25 +101,39 @@ const mostLines = 4;
 
 /** The text that `cleave explain --fusion` prints. */
 export function explainFusionText({ fusion, line, fused, refused, near, more }: FusionExplanation): string {
-  const lines = [`fusion ${fusion}${line === undefined ? "" : `  ${line}`}`];
-  lines.push("", `fused ${plural(fused.length, "time")}, refused at ${plural(refused.length, "place")}`);
-  for (const chain of fused.slice(0, mostListed))
-    lines.push(`  fused ${chainText(chain)}`, ...placeLines(chain));
-  if (fused.length > mostListed) lines.push(`  … and ${fused.length - mostListed} more that are fused`);
-  for (const chain of refused.slice(0, mostListed))
-    lines.push(`  refused ${chainText(chain)}`, ...placeLines(chain), `    - ${chain.reason}`);
-  if (refused.length > mostListed) lines.push(`  … and ${refused.length - mostListed} more that are refused`);
-  for (const chain of near) {
-    const wanted = chain.expected.map((name) => `\`${name}\``).join(" or ");
-    const next = chain.next ? `\`${chain.next.name}\` (${chain.next.op})` : "nothing that reads it";
-    lines.push(
-      `  begun ${chainText(chain)}`,
+  const lines = [
+    `fusion ${fusion}${line === undefined ? "" : `  ${line}`}`,
+    "",
+    `fused ${plural(fused.length, "time")}, refused at ${plural(refused.length, "place")}`,
+    ...limited(fused, "fused", (chain) => [`  fused ${chainText(chain)}`, ...placeLines(chain)]),
+    ...limited(refused, "refused", (chain) => [
+      `  refused ${chainText(chain)}`,
       ...placeLines(chain),
-      `    - then comes ${next}, where the fusion has ${wanted}`,
-    );
-  }
-  if (more > 0) lines.push(`  … and ${more} more that are begun`);
+      `    - ${chain.reason}`,
+    ]),
+    ...near.flatMap((chain) => {
+      const wanted = chain.expected.map((name) => `\`${name}\``).join(" or ");
+      const next = chain.next ? `\`${chain.next.name}\` (${chain.next.op})` : "nothing that reads it";
+      return [
+        `  begun ${chainText(chain)}`,
+        ...placeLines(chain),
+        `    - then comes ${next}, where the fusion has ${wanted}`,
+      ];
+    }),
+    ...(more > 0 ? [`  … and ${more} more that are begun`] : []),
+  ];
   return `${lines.map(lineText).join("\n")}\n`;
+}
+
+/** The lines of the first chains, and how many others there are. */
+function limited<C extends ChainInModel>(
+  chains: readonly C[],
+  what: string,
+  linesOf: (chain: C) => readonly string[],
+): string[] {
+  const shown = chains.slice(0, mostListed).flatMap(linesOf);
+  const rest = chains.length - mostListed;
+  return rest > 0 ? [...shown, `  … and ${rest} more that are ${what}`] : shown;
 }
 
 function chainText({ nodes }: ChainInModel): string {
