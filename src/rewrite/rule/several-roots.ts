@@ -7,6 +7,7 @@ import { memoise, topological, users } from "#ir/node-order.js";
 import type { Found } from "./solve.js";
 import type { Ref } from "./replacement-builder.js";
 import type { EachPattern, Pattern } from "./rule.js";
+import { rootOps } from "./rule.js";
 
 /** The most nodes at which a term after the first is tried: a value that thousands of nodes read would take quadratic time. */
 const mostCandidates = 256;
@@ -22,8 +23,9 @@ export function candidates(graph: Graph, pattern: Pattern, found: Found): readon
   });
   // A constant is often one of several equal ones, each with its own users.
   const computed = all.filter(({ id }) => nodeOf(graph, id).op !== "constant");
+  const ops = new Set(rootOps(pattern));
   const readers = (computed.length > 0 ? computed : all).map(({ id, depths }) =>
-    readersAt(graph, id, depths),
+    readersAt(graph, id, depths).filter((one) => ops.has(nodeOf(graph, one).op)),
   );
   return (readers.toSorted((a, b) => a.length - b.length)[0] ?? []).slice(0, mostCandidates);
 }
@@ -71,7 +73,7 @@ function readersAt(graph: Graph, id: NodeId, depths: ReadonlySet<number>): NodeI
   let level: ReadonlySet<NodeId> = new Set([id]);
   for (let depth = 0; depth <= most; depth += 1) {
     if (depths.has(depth)) for (const one of level) found.add(one);
-    level = new Set([...level].flatMap((one) => users(graph).get(one) ?? []));
+    if (depth < most) level = new Set([...level].flatMap((one) => users(graph).get(one) ?? []));
   }
   return [...found];
 }
