@@ -104,7 +104,11 @@ function termModule(random: Random): Module {
     output y = ${randomTerm(random, 6)}
   }`;
   const { value, diagnostics } = elaborate(parse(text, "term.net").value!);
-  expect(diagnostics, text).toEqual([]);
+  // A random term need not read all of them.
+  expect(
+    diagnostics.filter(({ severity }) => severity === "error"),
+    text,
+  ).toEqual([]);
   return value!;
 }
 
