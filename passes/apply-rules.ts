@@ -1,7 +1,7 @@
 // Applies the user's own rules: one pass for most of them, and one for each set of rules that has a place of its own.
 
 import type { Pass } from "#rewrite/pipeline/pass.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 import { applyRules as apply } from "#rewrite/rule/sweep.js";
 import type { PassOptions } from "./options.js";
 
@@ -14,7 +14,7 @@ export const applyRules: Pass<PassOptions> = passOf(
 const setPasses = new Map<string, Pass<PassOptions>>();
 
 /** The pass that applies a rule: that of its set, if the set has a place. The rules of one set and place have one pass. */
-export function passOfRule({ set }: Rule): Pass<PassOptions> {
+export function passOfRule({ set }: UserRule): Pass<PassOptions> {
   if (!set?.place) return applyRules;
   const key = `${set.name} ${set.place.text}`;
   const known = setPasses.get(key);
@@ -35,7 +35,7 @@ export function activeRules({
   rules = [],
   approx,
   withoutRules = [],
-}: Pick<PassOptions, "rules" | "approx" | "withoutRules">): readonly Rule[] {
+}: Pick<PassOptions, "rules" | "approx" | "withoutRules">): readonly UserRule[] {
   return rules.filter(
     (rule) =>
       (rule.approx === undefined || approx === true) &&
@@ -44,8 +44,8 @@ export function activeRules({
   );
 }
 
-function passOf(name: string, doc: string, isOwn: (rule: Rule) => boolean): Pass<PassOptions> {
-  const rulesOf = (options: PassOptions): readonly Rule[] => activeRules(options).filter(isOwn);
+function passOf(name: string, doc: string, isOwn: (rule: UserRule) => boolean): Pass<PassOptions> {
+  const rulesOf = (options: PassOptions): readonly UserRule[] => activeRules(options).filter(isOwn);
   return {
     name,
     doc,

@@ -106,8 +106,11 @@ export type { OnProgress, Progress } from "#calibrate/progress.js";
 // # Rules (stable)
 
 export { parseRules } from "#compile/rules.js";
-export type { RuleSet } from "#compile/rules.js";
-export type { Rule } from "#rewrite/rule/rule.js";
+export type { RuleOptions, RuleSet } from "#compile/rules.js";
+export { nativeRule } from "#rewrite/rule/native.js";
+export type { NativeRuleOptions, NewOperand, NewValue, RuleBuilder } from "#rewrite/rule/native.js";
+export type { Predicate, PredicateArgument, RuleValue } from "#rewrite/rule/predicate.js";
+export type { Rule, UserRule } from "#rewrite/rule/rule.js";
 export type { Fusion } from "#rewrite/fusion/fusion.js";
 export { checkOneRule as checkRule } from "#compile/check-rules.js";
 export type { RuleCheckOptions } from "#compile/check-rules.js";

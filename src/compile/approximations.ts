@@ -6,7 +6,7 @@ import { users } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 
 /** One kind of change that alters values: a `rule approx`, or splitting. */
 export interface Approximation {
@@ -21,7 +21,7 @@ export interface Approximation {
 }
 
 /** The approximations that some passes made, in the order of the first use of each. */
-export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule[]): Approximation[] {
+export function approximationsOf(trace: readonly PassRun[], rules: readonly UserRule[]): Approximation[] {
   const stated = new Map(rules.flatMap(({ name, approx }) => (approx === undefined ? [] : [[name, approx]])));
   const all = new Map<string, Approximation>();
   for (const { pass, before, after } of trace) {

@@ -4,8 +4,9 @@ import { passOfRule } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
 import { builtInRules } from "#passes/rules/index.js";
 import { expectArgument } from "#diagnostic/argument.js";
-import type { OptionKinds } from "#diagnostic/options.js";
-import { aCount, aNumber, anObject, expectOptions } from "#diagnostic/options.js";
+import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
+import { aCount, aNumber, expectOptions } from "#diagnostic/options.js";
+import { given } from "#diagnostic/given.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node } from "#ir/graph.js";
@@ -14,15 +15,18 @@ import type { Module } from "#ir/weights.js";
 import { checkLoops } from "#rewrite/check/check-loops.js";
 import type { RuleCheck } from "#rewrite/check/check-rule.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
-import { matchAt } from "#rewrite/rule/match.js";
+import { isRule } from "#rewrite/rule/made.js";
+import { applicationAt } from "#rewrite/rule/match.js";
+import { NativeError } from "#rewrite/rule/predicate.js";
+import { failedRule } from "#rewrite/rule/sweep.js";
 import { ruleProblems } from "#report/rule-problems.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 import { createWeightStore } from "#weights/store.js";
 
 /** The result for a rule never changes, and a program that compiles many models checks the same rules again and again. */
-const known = new WeakMap<Rule, RuleCheck>();
+const known = new WeakMap<UserRule, RuleCheck>();
 
 /** What `checkRule` takes. */
 export interface RuleCheckOptions {
@@ -38,34 +42,49 @@ const ruleCheckKinds: OptionKinds<RuleCheckOptions> = { seed: aNumber, samples: 
  * What `cleave check` says about a rule alone: both sides are computed on random operands to which it applies. An error refutes the rule, with a
  * counterexample; a warning is about cost, infinities or operands that it does not take. Empty if nothing was found.
  */
-export function checkOneRule(rule: Rule, options: RuleCheckOptions = {}): Diagnostic[] {
-  expectArgument("checkRule", "a rule, as `parseRules` gives it", rule, aRule.holds(rule));
+export function checkOneRule(rule: UserRule, options: RuleCheckOptions = {}): Diagnostic[] {
+  expectArgument("checkRule", "a rule, as `parseRules` or `nativeRule` makes it", rule, aRule.holds(rule));
   expectOptions("checkRule", options, ruleCheckKinds);
-  const check = checkRule(rule, { createStore: createWeightStore, ...options });
-  return [...ruleProblems(check, createWeightStore), ...checkLoops([check])];
+  return reported(() => {
+    const check = checkRule(rule, { createStore: createWeightStore, ...options });
+    return [...ruleProblems(check, createWeightStore), ...checkLoops([check])];
+  });
 }
 
-const aRule = anObject("a rule", "name", "roots", "replacements", "literals");
+/** Rules that were changed are none: their parts would not fit together. */
+export const aRule: OptionKind = { takes: "a rule", holds: isRule };
 
 /**
  * The complete result of a check of rules. `passes` are those that run, including `apply-rules`. Errors refute a rule: its sides differ, no
  * operands allow a comparison, or it applies without end.
  */
 export function checkRules(
-  rules: readonly Rule[],
+  rules: readonly UserRule[],
   passes: readonly Pass<PassOptions>[],
   target: Target,
 ): Diagnostic[] {
-  const checks = rules.map((rule) => {
-    const check = known.get(rule) ?? checkRule(rule, { createStore: createWeightStore });
-    known.set(rule, check);
-    return check;
+  return reported(() => {
+    const checks = rules.map((rule) => {
+      const check = known.get(rule) ?? checkRule(rule, { createStore: createWeightStore });
+      known.set(rule, check);
+      return check;
+    });
+    return [
+      ...checks.flatMap((check) => ruleProblems(check, createWeightStore)),
+      ...checkLoops(checks),
+      ...checks.flatMap((check) => neverMatches(check, passes, target)),
+    ];
   });
-  return [
-    ...checks.flatMap((check) => ruleProblems(check, createWeightStore)),
-    ...checkLoops(checks),
-    ...checks.flatMap((check) => neverMatches(check, passes, target)),
-  ];
+}
+
+/** The diagnostics of a check, or an error if code of the caller fails in it. */
+function reported(check: () => Diagnostic[]): Diagnostic[] {
+  try {
+    return check();
+  } catch (thrown) {
+    if (thrown instanceof NativeError) return [failedRule(thrown)];
+    throw thrown;
+  }
 }
 
 /** Warns about rules whose left side is always rewritten by passes before their places, and names the first pass that does so. */
@@ -89,7 +108,7 @@ function neverMatches(
       "rule-never-matches",
       `rule \`${rule.name}\` never matches at its place: ${doer} rewrites its left side first`,
       {
-        span: rule.span,
+        ...given({ span: rule.span }),
         help: [`write the left side as below, or place the rule earlier: \`--rules-at "before ${pass}"\``],
         example: printGraph(after),
       },
@@ -114,7 +133,7 @@ function likeliest(misses: readonly Missed[]): Missed | undefined {
 
 /** Runs passes on a left side up to each place of rules; undefined if the rule matches at one of them. */
 function follow(
-  rule: Rule,
+  rule: UserRule,
   left: Module,
   passes: readonly Pass<PassOptions>[],
   target: Target,
@@ -136,8 +155,8 @@ function follow(
   return missed;
 }
 
-function matches(rule: Rule, module: Module): boolean {
-  return [...module.graph.nodes.values()].some((node) => matchAt(rule, module, node) !== undefined);
+function matches(rule: UserRule, module: Module): boolean {
+  return [...module.graph.nodes.values()].some((node) => applicationAt(rule, module, node) !== undefined);
 }
 
 /** The built-in rule that made a new node. If no node is new, as with `neg(neg(x)) => x`, the first rule that applied. */

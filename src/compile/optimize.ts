@@ -30,13 +30,13 @@ import { placeExtraPasses } from "#rewrite/pipeline/extra-pass.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import { expectWinograd, winogradKinds } from "#schedule/winograd.js";
 import { selectPasses } from "#rewrite/pipeline/selection.js";
 import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
-import { checkRules } from "./check-rules.js";
+import { aRule, checkRules } from "./check-rules.js";
 import { placeRules } from "./place-rules.js";
 import type { RuleCount } from "./rule-counts.js";
 import { ruleCountsOf } from "./rule-counts.js";
@@ -54,7 +54,7 @@ export interface OptimizeOptions extends WinogradOptions {
    */
   readonly weightType?: WeightType;
   /** Rules and fusions of the caller. If several rules match at one place, the one with the greatest benefit wins, then the first. */
-  readonly rules?: readonly Rule[];
+  readonly rules?: readonly UserRule[];
   readonly fusions?: readonly Fusion[];
   /**
    * The places of the rules among the passes, each `before PASS` or `after PASS`. By default they see the graph as it was written (`before
@@ -113,7 +113,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   ...winogradKinds,
   split: anObject("an object with a `mode`", "mode"),
   weightType: oneOf(weightTypes),
-  rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "roots")),
+  rules: listOf("rules, as `parseRules` and `nativeRule` make them, and no copies", aRule),
   fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "links")),
   rulesAt: listOf("texts", aText),
   trustRules: aBoolean,

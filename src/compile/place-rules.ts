@@ -5,7 +5,7 @@ import type { PassOptions } from "#passes/index.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { gapOf } from "#rewrite/pipeline/extra-pass.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
-import type { Rule, RuleSetInfo } from "#rewrite/rule/rule.js";
+import type { UserRule, RuleSetInfo } from "#rewrite/rule/rule.js";
 
 /**
  * The passes with `apply-rules` moved to the given places, each `before PASS` or `after PASS`; or errors. If a pass runs twice, `before`
@@ -15,7 +15,7 @@ import type { Rule, RuleSetInfo } from "#rewrite/rule/rule.js";
 export function placeRules(
   all: readonly Pass<PassOptions>[],
   places: readonly string[],
-  rules: readonly Rule[] = [],
+  rules: readonly UserRule[] = [],
 ): Result<readonly Pass<PassOptions>[]> {
   const moved = places.length === 0 ? { value: all, diagnostics: [] } : moveRules(all, places);
   return moved.value ? placeSets(moved.value, rules) : moved;
@@ -40,7 +40,7 @@ function moveRules(
 
 function placeSets(
   passes: readonly Pass<PassOptions>[],
-  rules: readonly Rule[],
+  rules: readonly UserRule[],
 ): Result<readonly Pass<PassOptions>[]> {
   const sets = new Map<Pass<PassOptions>, RuleSetInfo>();
   for (const rule of rules) if (rule.set?.place) sets.set(passOfRule(rule), rule.set);

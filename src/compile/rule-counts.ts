@@ -3,7 +3,7 @@
 import type { FuseReport } from "#passes/fuse.js";
 import { fuse } from "#passes/fuse.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 
 /** How often one rule or fusion was applied in one run of a pass. */
 export interface RuleCount {
@@ -20,7 +20,7 @@ export interface RuleCount {
  */
 export function ruleCountsOf(
   trace: readonly PassRun[],
-  own: readonly Rule[],
+  own: readonly UserRule[],
   fused: FuseReport | undefined,
 ): RuleCount[] {
   const runs = new Map<string, number>();

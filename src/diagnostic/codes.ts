@@ -130,6 +130,8 @@ export const codeGroups = {
       "unbound-variable": "The right side or a condition uses a name that the left side does not bind.",
       "repeated-variable": "A variable of a rule is used for two different kinds of things.",
       "unbound-op": "The right side calls a class of operators that the left side does not bind.",
+      "failed-rule":
+        "A rule or a predicate of the caller, in TypeScript, throws an error or gives something that is no answer.",
       "reads-itself": "The right side of a rule reads the value that the rule replaces.",
       "misplaced-binder": "An operator is bound on the right side of a rule.",
       "rest-outside-rule": "`..name`, the rest of the attributes, is outside a rule.",

@@ -11,7 +11,7 @@ import { writtenSide } from "#rewrite/check/apply-once.js";
 import type { Side } from "#rewrite/check/compare-sides.js";
 import { cone } from "#rewrite/check/evaluate.js";
 import type { Example } from "#rewrite/check/example.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 
 /** The passes that show the values of both sides: without those that compute constants, kernels compute them. Some kernels take no zero points. */
 const shownBy = { floats: "fuse", integers: "center-integers,divide-sums,fuse" } as const;
@@ -20,7 +20,7 @@ const shownBy = { floats: "fuse", integers: "center-integers,divide-sums,fuse" }
  * The text of a net with the outputs `left` and `right` that computes an example; with one output where the rule did not apply. Operands have
  * the names of the rule's variables. If the values of inputs matter, they are parameters, and a comment says how to run the net.
  */
-export function exampleNet(rule: Rule, example: Example): string {
+export function exampleNet(rule: UserRule, example: Example): string {
   const module = exampleModule(rule, example);
   const text = printGraph(module, { literals: Number.POSITIVE_INFINITY });
   const { kind } = example.shown;
@@ -31,7 +31,7 @@ export function exampleNet(rule: Rule, example: Example): string {
 }
 
 /** One graph with both sides; they share their operands. */
-function exampleModule(rule: Rule, { left, right: folded, inputs }: Example): Module {
+function exampleModule(rule: UserRule, { left, right: folded, inputs }: Example): Module {
   const { weights } = left.module;
   const right = folded && (writtenSide(rule, left) ?? folded);
   const nodes = new Map<NodeId, Node>();

@@ -1,7 +1,8 @@
 // Turns the result of a check into diagnostics for the author of the rule, each with a small example.
 
-import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { printType } from "#ir/type.js";
@@ -14,7 +15,7 @@ import { shrinkExample } from "#rewrite/check/shrink.js";
 import { shortText } from "#rewrite/check/sketch.js";
 import { workOf } from "#rewrite/check/work.js";
 import type { Miss } from "#rewrite/rule/match.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 import { exampleNet } from "./example-net.js";
 
 /**
@@ -45,7 +46,8 @@ type Show = (example: Example) => { readonly help: readonly string[]; readonly e
 function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
   if (!isRefuted(check)) return undefined;
   const { rule, counterexample, samples, misses } = check;
-  const { name, span, approx } = rule;
+  const { name, approx } = rule;
+  const span = spanOf(rule);
   if (counterexample) {
     const [message, advice] =
       approx === undefined
@@ -58,22 +60,30 @@ function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
             "add a condition, or state a larger tolerance",
           ];
     const { help, example } = show(counterexample);
-    return error("rule-not-equal", message, { span, help: [...help, advice], example });
+    return error("rule-not-equal", message, { ...span, help: [...help, advice], example });
   }
   const untested = `rule \`${name}\` could not be checked: `;
   if (samples > 0)
     return error("rule-not-checked", `${untested}its left side is nowhere finite`, {
-      span,
+      ...span,
       help: ["it was NaN or infinite for all random operands, so no element could be compared"],
     });
   const furthest = order.findLast((kind) => misses.has(kind));
   const miss = furthest && misses.get(furthest);
   if (!furthest || !miss)
-    return error("rule-not-checked", `${untested}no random operands fit its left side`, {
-      span,
-      help: ["check that its shapes and attributes can occur together"],
-    });
-  return error("rule-not-checked", `${untested}${reasons[furthest]}`, { span, ...show(miss.example) });
+    return error(
+      "rule-not-checked",
+      `${untested}${rule.kind === "native" ? "it applies to no random operands" : "no random operands fit its left side"}`,
+      {
+        ...span,
+        help: [
+          rule.kind === "native"
+            ? "describe in `left` of `nativeRule` what it needs: a term such as `relu(conv2d(x, w, b, ..a))`"
+            : "check that its shapes and attributes can occur together",
+        ],
+      },
+    );
+  return error("rule-not-checked", `${untested}${reasons[furthest]}`, { ...span, ...show(miss.example) });
 }
 
 /** The reasons in the order in which a match is tested: a later one means that the rule nearly applied. */
@@ -105,7 +115,7 @@ function unfinite({ rule, notFinite }: RuleCheck, show: Show): Diagnostic[] {
   const { help, example } = show(notFinite);
   return [
     warning("rule-not-finite", message, {
-      span: rule.span,
+      ...spanOf(rule),
       help: [...help, "the rule still applies; add a condition to exclude such operands"],
       example,
     }),
@@ -125,7 +135,7 @@ function costlier(
       "rule-costs-more",
       `the right side of rule \`${rule.name}\` costs more than its left side${where}`,
       {
-        span: rule.span,
+        ...spanOf(rule),
         help: [...shown.help, "a rule must not make a graph cost more"],
         example: shown.example,
       },
@@ -145,7 +155,7 @@ function misfits({ rule, samples, misses }: RuleCheck, show: Show): Diagnostic[]
       severity: "note",
       code: "rule-seldom-fits",
       message,
-      span: rule.span,
+      ...spanOf(rule),
       ...show(misfit.example),
     },
   ];
@@ -158,13 +168,18 @@ function zeros({ rule, signOfZero }: RuleCheck, show: Show): Diagnostic[] {
       severity: "note",
       code: "rule-sign-of-zero",
       message: `the sides of rule \`${rule.name}\` differ in the sign of zero, and \`1 / x\` depends on it`,
-      span: rule.span,
+      ...spanOf(rule),
       ...show(signOfZero),
     },
   ];
 }
 
-function showExample(rule: Rule, example: Example): ReturnType<Show> {
+/** The place of a rule in the language. */
+function spanOf({ span }: UserRule): { readonly span?: Span } {
+  return given({ span });
+}
+
+function showExample(rule: UserRule, example: Example): ReturnType<Show> {
   return { help: shownText(example), example: exampleNet(rule, example) };
 }
 

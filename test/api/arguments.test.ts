@@ -204,7 +204,17 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   interpret: [module, input],
   interpretScaled: [module, input],
   longestReduction: [module],
-  parseRules: ["", "rules.net"],
+  parseRules: ["", "rules.net", { predicates: {} } satisfies Required<api.RuleOptions>],
+  nativeRule: [
+    {
+      name: "mine",
+      ops: ["relu"],
+      rewrite: () => undefined,
+      left: "relu(x)",
+      approx: 0.1,
+      benefit: 1,
+    } satisfies Required<api.NativeRuleOptions>,
+  ],
   checkRule: [optimizing.rules[0], { seed: 1, samples: 4 } satisfies Required<api.RuleCheckOptions>],
   editGraph: [module, "mine", nothing],
   verifyModule: [module],

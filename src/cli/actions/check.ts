@@ -12,7 +12,7 @@ import { plural } from "#ir/units.js";
 import { passes } from "#passes/index.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
-import type { Rule } from "#rewrite/rule/rule.js";
+import type { UserRule } from "#rewrite/rule/rule.js";
 import { isImported } from "#node/import-file.js";
 import { readStdin, readText } from "#node/read-file.js";
 import { checkNets, readModel } from "#node/read-model.js";
@@ -39,7 +39,7 @@ export function checkFiles(files: readonly string[], options: CheckOptions, sess
     session.code = exit.wrongUsage;
     return;
   }
-  const checkAll = (rules: readonly Rule[]): readonly Diagnostic[] => {
+  const checkAll = (rules: readonly UserRule[]): readonly Diagnostic[] => {
     const own = placeRules(common, [], rules);
     return own.value ? checkRules(rules, own.value, targetOf().target) : own.diagnostics;
   };
@@ -65,7 +65,7 @@ interface Checked {
 function checkFile(
   argument: string,
   options: CheckOptions,
-  checkAll: (rules: readonly Rule[]) => readonly Diagnostic[],
+  checkAll: (rules: readonly UserRule[]) => readonly Diagnostic[],
 ): Checked {
   const read = readOptions(options);
   if (!read.value) return { file: argument, items: 0, diagnostics: read.diagnostics, sources: new Map() };

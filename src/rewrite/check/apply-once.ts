@@ -6,16 +6,16 @@ import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import type { Application, Miss } from "../rule/match.js";
-import { matchAt } from "../rule/match.js";
+import { applicationAt } from "../rule/match.js";
 import type { Ref } from "../rule/replacement-builder.js";
 import { constantNode, materialize } from "../rule/replacement-builder.js";
-import type { Rule } from "../rule/rule.js";
+import type { UserRule } from "../rule/rule.js";
 import type { Side } from "./compare-sides.js";
 import { outputsOf } from "./compare-sides.js";
 
 /** The right side for a left one; or why the rule does not apply, if the left side matches at all. */
 export function applyOnce(
-  rule: Rule,
+  rule: UserRule,
   left: Side,
 ): { readonly right: Side } | { readonly miss: Miss | undefined } {
   const reasons: Miss[] = [];
@@ -36,7 +36,7 @@ export function applyOnce(
  * The right side as the rule writes it: with an op for each term, also for those that compute constants. Its nodes are new, except for those
  * of the left side that it uses.
  */
-export function writtenSide(rule: Rule, left: Side): Side | undefined {
+export function writtenSide(rule: UserRule, left: Side): Side | undefined {
   const application = applicationTo(rule, left);
   if (!application) return undefined;
   const { weights } = left.module;
@@ -67,9 +67,11 @@ export function writtenSide(rule: Rule, left: Side): Side | undefined {
 
 const noOrigin: Node["origin"] = { spans: [] };
 
-function applicationTo(rule: Rule, left: Side, onMiss?: (miss: Miss) => void): Application | undefined {
+function applicationTo(rule: UserRule, left: Side, onMiss?: (miss: Miss) => void): Application | undefined {
   const [root] = left.roots;
-  return root === undefined ? undefined : matchAt(rule, left.module, nodeOf(left.module.graph, root), onMiss);
+  return root === undefined
+    ? undefined
+    : applicationAt(rule, left.module, nodeOf(left.module.graph, root), onMiss);
 }
 
 function sideOf(module: Module, roots: readonly NodeId[], added: readonly Node[]): Side {

@@ -4,7 +4,7 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Graph, NodeId } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
-import type { Rule } from "../rule/rule.js";
+import type { UserRule } from "../rule/rule.js";
 import type { AppliedRule, Loop } from "../rule/sweep.js";
 import { loopError, sweep } from "../rule/sweep.js";
 import type { RuleCheck } from "./check-rule.js";
@@ -17,7 +17,7 @@ const limits = { sweeps: 60, rewrites: 400 };
  * rules of another one is not reported, since it ends when that one is mended, or is found then.
  */
 export function checkLoops(checks: readonly RuleCheck[]): Diagnostic[] {
-  const rules: readonly Rule[] = checks.map(({ rule }) => rule);
+  const rules: readonly UserRule[] = checks.map(({ rule }) => rule);
   const loops = new Map<string, Loop>();
   for (const { lefts } of checks) {
     for (const { module } of lefts) {
@@ -35,12 +35,12 @@ export function checkLoops(checks: readonly RuleCheck[]): Diagnostic[] {
     .map((loop) => loopError(loop, "", rules));
 }
 
-function loopIn(module: Module, rules: readonly Rule[]): Loop | undefined {
+function loopIn(module: Module, rules: readonly UserRule[]): Loop | undefined {
   return sweep(module, rules, { pass: "check" }, limits).loop;
 }
 
 /** The loop that is left on a sample without the rules that it does not need, with the shortest chain that leads back to the same graph. */
-function withFewestRules(module: Module, rules: readonly Rule[], found: Loop): Loop {
+function withFewestRules(module: Module, rules: readonly UserRule[], found: Loop): Loop {
   const forwards = fewest(module, rules, rules, found);
   const backwards = fewest(module, rules, rules.toReversed(), found);
   const { needed, loop } = backwards.needed.length < forwards.needed.length ? backwards : forwards;
@@ -50,10 +50,10 @@ function withFewestRules(module: Module, rules: readonly Rule[], found: Loop): L
 /** Leaves out rules in an order, each without which a loop is left. */
 function fewest(
   module: Module,
-  rules: readonly Rule[],
-  order: readonly Rule[],
+  rules: readonly UserRule[],
+  order: readonly UserRule[],
   found: Loop,
-): { readonly needed: readonly Rule[]; readonly loop: Loop } {
+): { readonly needed: readonly UserRule[]; readonly loop: Loop } {
   let needed = rules;
   let loop = found;
   for (const rule of order) {
@@ -65,7 +65,7 @@ function fewest(
 }
 
 /** The fewest rules in a row that lead back to the same graph; undefined if the graph only grows. */
-function shortestCycle(module: Module, rules: readonly Rule[]): readonly string[] | undefined {
+function shortestCycle(module: Module, rules: readonly UserRule[]): readonly string[] | undefined {
   const names: string[] = [];
   const forms: string[] = [];
   const onApply = ({ rule, after }: AppliedRule): void => {

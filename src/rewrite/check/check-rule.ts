@@ -10,7 +10,7 @@ import { opOf } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
 import type { Random } from "#ops/random.js";
 import type { Miss } from "../rule/match.js";
-import type { Rule } from "../rule/rule.js";
+import type { UserRule } from "../rule/rule.js";
 import { applyOnce } from "./apply-once.js";
 import type { Comparison, Side } from "./compare-sides.js";
 import { compareSides, distance } from "./compare-sides.js";
@@ -40,7 +40,7 @@ interface Places {
 
 /** The result of a check. Examples are as they were drawn; `shrinkExample` makes them small. */
 export interface RuleCheck {
-  readonly rule: Rule;
+  readonly rule: UserRule;
   /** Samples: random graphs that the rule applied to. */
   readonly samples: number;
   /** Elements that were compared: those that are finite on the left. */
@@ -70,7 +70,7 @@ const mostLefts = 6;
  * the tolerance that `rule approx` states, wherever the left side is finite. The stated tolerance is relative to the greatest value
  * of all samples of one kind of operands, because in a net a small tensor with small values comes together with larger values.
  */
-export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
+export function checkRule(rule: UserRule, options: RuleCheckOptions): RuleCheck {
   const { samples = 80, attempts = 8000, seed = 1 } = options;
   const found: Found = { compared: 0, counterexamples: [], greatest: new Map() };
   const costlier: Costlier = { places: 0, macs: false };
@@ -118,7 +118,7 @@ function applied(
     costlier,
     lefts,
   }: {
-    readonly rule: Rule;
+    readonly rule: UserRule;
     readonly options: RuleCheckOptions;
     readonly found: Found;
     readonly costlier: Costlier;
@@ -199,7 +199,7 @@ interface Counterexample {
 }
 
 interface Try {
-  readonly rule: Rule;
+  readonly rule: UserRule;
   readonly left: Side;
   readonly right: Side;
   readonly kind: ValueKind;
@@ -207,7 +207,7 @@ interface Try {
 }
 
 /** The kinds of operands that a sample is tried with. An approximation need only hold for ordinary and special operands. */
-function kindsAt({ approx }: Rule, place: number): readonly ValueKind[] {
+function kindsAt({ approx }: UserRule, place: number): readonly ValueKind[] {
   const other = valueKinds[place % valueKinds.length] ?? "special";
   return approx === undefined ? ["ordinary", other] : ["ordinary", "special"];
 }

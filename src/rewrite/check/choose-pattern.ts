@@ -3,7 +3,7 @@
 import type { OpName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
-import type { EachPattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
+import type { EachPattern, OpPattern, Pattern, UserRule } from "../rule/rule.js";
 
 /** A term without choices. */
 export type PlainPattern = PlainVariable | Extract<Pattern, { kind: "uniform" }> | PlainOp;
@@ -28,7 +28,7 @@ export interface PlainRule {
 }
 
 /** Undefined if the choices do not fit together, which is seldom. */
-export function choosePattern(rule: Rule, random: Random): PlainRule | undefined {
+export function choosePattern(rule: UserRule, random: Random): PlainRule | undefined {
   const choices: Choices = {
     random,
     ops: new Map(),

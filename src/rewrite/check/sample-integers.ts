@@ -4,10 +4,10 @@ import type { Node, OpName } from "#ir/graph.js";
 import type { DType, IntegerType } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
-import type { EachPattern, Pattern, Rule } from "../rule/rule.js";
+import type { EachPattern, Pattern, UserRule } from "../rule/rule.js";
 
 /** Whether a sample of a rule can have integers, and whether it must: a conversion from integers takes nothing else. */
-export function integersOf({ roots }: Rule): { readonly can: boolean; readonly must: boolean } {
+export function integersOf({ roots }: UserRule): { readonly can: boolean; readonly must: boolean } {
   const ops = roots.flatMap(opsOf);
   return {
     can: ops.some((op) => opOf(op).integers !== undefined),

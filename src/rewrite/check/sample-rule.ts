@@ -12,7 +12,7 @@ import { isProblem } from "#ops/op.js";
 import { zeroNames } from "#ops/result-type.js";
 import type { Random } from "#ops/random.js";
 import { constantNode } from "../rule/replacement-builder.js";
-import type { AttributePattern, Rule } from "../rule/rule.js";
+import type { AttributePattern, UserRule } from "../rule/rule.js";
 import type { PlainOp, PlainPattern, PlainVariable } from "./choose-pattern.js";
 import { choosePattern } from "./choose-pattern.js";
 import { outputsOf } from "./compare-sides.js";
@@ -32,7 +32,7 @@ export interface Sample {
  * `integers`, ops that take integers mostly get some.
  */
 export function sampleRule(
-  rule: Rule,
+  rule: UserRule,
   random: Random,
   weights: WeightStore,
   elements: "f32" | "integers" = "f32",
@@ -72,7 +72,7 @@ function sampleReader(state: SampleState, name: string, ops: readonly OpName[]):
     const own = at === 0 ? name : `reader.${name}.${at}`;
     return { kind: "variable", name: own, of: own };
   });
-  const { span } = state.rule;
+  const span = state.rule.span ?? { file: "", start: 0, end: 0 };
   return sampleOp(state, { kind: "op", ops: [op], operands, attributes: [], rest: `rest of ${name}`, span });
 }
 
@@ -89,7 +89,7 @@ const mostMacs = 20_000;
 interface SampleState {
   /** The type of integers in the sample, if it has any. */
   readonly dtype: IntegerType | undefined;
-  readonly rule: Rule;
+  readonly rule: UserRule;
   readonly random: Random;
   readonly weights: WeightStore;
   readonly nodes: Map<NodeId, Node>;
@@ -326,7 +326,7 @@ function valuesOf({ random, rule, constants }: SampleState, type: TensorType): (
   });
 }
 
-function kindsOf({ approx }: Rule): readonly ConstantKind[] {
+function kindsOf({ approx }: UserRule): readonly ConstantKind[] {
   return approx === undefined ? constantKinds : likelyConstantKinds;
 }
 

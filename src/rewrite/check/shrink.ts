@@ -2,7 +2,7 @@
 
 import { isInteger, isOf } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
-import type { Rule } from "../rule/rule.js";
+import type { UserRule } from "../rule/rule.js";
 import { applyOnce } from "./apply-once.js";
 import { compareSides, distance } from "./compare-sides.js";
 import type { Example, Shown } from "./example.js";
@@ -18,7 +18,7 @@ const mostTries = 4000;
  * The smallest example that the steps lead to: each step that keeps what the example shows is taken. The result depends on the example
  * alone, and the number of tries is bounded. Where the right side costs more, extents stay, since costs depend on them.
  */
-export function shrinkExample(rule: Rule, example: Example, createStore: () => WeightStore): Example {
+export function shrinkExample(rule: UserRule, example: Example, createStore: () => WeightStore): Example {
   const isCost = example.shown.kind === "cost";
   let best = example;
   let sketch = sketchOf(example.left, example.inputs);
@@ -43,7 +43,7 @@ export function shrinkExample(rule: Rule, example: Example, createStore: () => W
 }
 
 /** The example of a simpler sample, if it shows the same. */
-function stillShows(rule: Rule, shown: Shown, sketch: Sketch, weights: WeightStore): Example | undefined {
+function stillShows(rule: UserRule, shown: Shown, sketch: Sketch, weights: WeightStore): Example | undefined {
   if (!isLikely(rule, sketch)) return undefined;
   const drawn = drawSketch(sketch, weights);
   if (!drawn) return undefined;
@@ -83,7 +83,7 @@ function stillShows(rule: Rule, shown: Shown, sketch: Sketch, weights: WeightSto
 }
 
 /** Integers are those of their type. An approximation need not hold for constants that are all 0, which real nets do not have. */
-function isLikely({ approx }: Rule, { parts }: Sketch): boolean {
+function isLikely({ approx }: UserRule, { parts }: Sketch): boolean {
   return [...parts.values()].every((part) => {
     if (part.kind !== "leaf") return true;
     const { dtype } = part.type;

@@ -27,8 +27,13 @@ export interface Application {
 }
 
 /** Like `matchAt`, for rules of both kinds. */
-export function applicationAt(rule: Rule | NativeRule, module: Module, node: Node): Application | undefined {
-  return rule.kind === "native" ? rewriteAt(rule, module, node) : matchAt(rule, module, node);
+export function applicationAt(
+  rule: Rule | NativeRule,
+  module: Module,
+  node: Node,
+  onMiss?: (miss: Miss) => void,
+): Application | undefined {
+  return rule.kind === "native" ? rewriteAt(rule, module, node) : matchAt(rule, module, node, onMiss);
 }
 
 /**
@@ -160,7 +165,7 @@ function useOutside(rule: Rule, { graph }: Module, found: Found): Extract<Miss, 
 }
 
 /** Whether the right side equals the matched node: then the rule would apply without end. */
-function isSame(replacement: Ref | undefined, root: Node): boolean {
+export function isSame(replacement: Ref | undefined, root: Node): boolean {
   return (
     replacement?.kind === "op" &&
     replacement.op === root.op &&

@@ -1,7 +1,8 @@
 // Predicates of the caller: functions in TypeScript that the `when` of a rule may call.
 
 import { InternalError } from "#diagnostic/diagnostic.js";
-import type { AttributeValue, Node } from "#ir/graph.js";
+import { placeOf } from "#diagnostic/call-place.js";
+import type { AttributeValue, Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { users, outputIds } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
@@ -10,7 +11,7 @@ import type { Tensor } from "#ir/tensor.js";
 import type { Attributes } from "#ops/op.js";
 
 /** A value of the graph as a predicate sees it. */
-interface RuleValue {
+export interface RuleValue {
   /** The op that computes it; `input` and `constant` are ops too. */
   readonly op: Node["op"];
   /** The name that the model gives it. */
@@ -28,13 +29,13 @@ interface RuleValue {
 }
 
 /** What a predicate gets for one argument: a value, the values of a list `xs`, or an attribute. */
-type PredicateArgument = RuleValue | readonly RuleValue[] | AttributeValue;
+export type PredicateArgument = RuleValue | readonly RuleValue[] | AttributeValue;
 
 /** Says whether a rule applies, from the arguments that `when` gives. It must depend on nothing else. */
-export type Predicate = (...given: readonly never[]) => boolean;
+export type Predicate = (...given: never[]) => boolean;
 
 /** A failure in code of the caller. It is reported, and is no fault of the compiler. */
-class NativeError extends Error {}
+export class NativeError extends Error {}
 
 /** Calls a predicate. Throws a `NativeError` if it throws, or gives something else than true or false. */
 export function askPredicate(
@@ -43,25 +44,37 @@ export function askPredicate(
   module: Module,
   given: readonly (Node | readonly Node[] | AttributeValue)[],
 ): boolean {
-  let answer: unknown;
-  try {
-    answer = Reflect.apply(
-      predicate,
-      undefined,
-      given.map((one) => argumentOf(module, one)),
-    );
-  } catch (thrown) {
-    if (thrown instanceof InternalError) throw thrown;
-    throw new NativeError(`predicate \`${name}\` threw: ${messageOf(thrown)}`, { cause: thrown });
-  }
+  const all = given.map((one) => argumentOf(module, one));
+  const answer: unknown = guarded(`predicate \`${name}\``, () => Reflect.apply(predicate, undefined, all));
   if (typeof answer === "boolean") return answer;
   throw new NativeError(`predicate \`${name}\` must give true or false, and gave ${typeof answer}`);
+}
+
+/** Calls code of the caller. Throws a `NativeError` with the place if it throws. */
+export function guarded<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    if (thrown instanceof InternalError || thrown instanceof NativeError) throw thrown;
+    const place = placeOf(thrown);
+    const where = place === undefined ? "" : ` (${place})`;
+    throw new NativeError(`${what} throws ${String(thrown)}${where}`, { cause: thrown });
+  }
+}
+
+/** The nodes of the values that code of the caller has seen. */
+const seen = new WeakMap<object, { readonly graph: Graph; readonly id: NodeId }>();
+
+/** The node of a value of a graph; undefined for anything else. */
+export function idOf(value: object, graph: Graph): NodeId | undefined {
+  const known = seen.get(value);
+  return known?.graph === graph ? known.id : undefined;
 }
 
 /** The value of a node, as code of the caller sees it. */
 export function valueOf(module: Module, node: Node): RuleValue {
   const { graph, weights } = module;
-  return {
+  const value: RuleValue = {
     op: node.op,
     name: node.name,
     type: node.type,
@@ -77,10 +90,8 @@ export function valueOf(module: Module, node: Node): RuleValue {
     },
     data: () => (node.op === "constant" ? weights.read(node.attributes.weight) : undefined),
   };
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  seen.set(value, { graph, id: node.id });
+  return value;
 }
 
 function argumentOf(module: Module, given: Node | readonly Node[] | AttributeValue): PredicateArgument {

@@ -6,8 +6,18 @@ import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { ReplacementBuilder, Ref } from "./replacement-builder.js";
 
+/** The left side of a rule, and what a check needs to draw operands that it matches. */
+export interface LeftSide {
+  /** A term for each value that is replaced, the roots. Each term after the first shares a variable with one before. */
+  readonly roots: readonly Pattern[];
+  /** What `when` asks about variables, from which a check draws operands that satisfy it. */
+  readonly hints: Hints;
+  /** The numbers and lists in the text of the rule; a check draws operands at and near them. */
+  readonly literals: Literals;
+}
+
 /** An equation between terms over graphs; see `compileRule`. */
-export interface Rule {
+export interface Rule extends LeftSide {
   readonly kind: "equation";
   readonly name: string;
   readonly span: Span;
@@ -17,22 +27,16 @@ export interface Rule {
   readonly benefit: number;
   /** The rule set to which it belongs. */
   readonly set?: RuleSetInfo;
-  /** The left side: a term for each value that is replaced, the roots. Each term after the first shares a variable with one before. */
-  readonly roots: readonly Pattern[];
   /** `when shared`: inner nodes may have other uses. They stay, and their work is done twice. */
   readonly shared: boolean;
   /** Binders that the right side uses as values. Their nodes stay, so they may have other uses. */
   readonly kept: ReadonlySet<string>;
-  /** What `when` asks about variables, from which a check draws operands that satisfy it. */
-  readonly hints: Hints;
   /** The attribute terms of `where`, in order. If a term has no value, the rule does not apply. */
   readonly values: readonly Value[];
   /** The parts of `when` that `and` joins, without `shared`. All must hold. */
   readonly conditions: readonly Condition[];
   /** Builds the right side: a value for each root. */
   readonly replacements: readonly Construct[];
-  /** The numbers and lists in the text of the rule; a check draws operands at and near them. */
-  readonly literals: Literals;
 }
 
 /** `rules name before pass { … }`. */
@@ -79,10 +83,18 @@ export interface NativeRule {
   readonly ops: readonly OpName[];
   /** The value that replaces a node; undefined where the rule does not apply. */
   readonly rewrite: Rewrite;
+  /** As in `Rule`. */
+  readonly approx?: number;
+  readonly benefit?: number;
+  readonly set?: RuleSetInfo;
+  readonly span?: Span;
 }
 
 /** A rule of either kind. */
 export type AnyRule = Rule | NativeRule;
+
+/** A rule of a user: in the language, or in TypeScript with a left side that says where a check tries it. */
+export type UserRule = Rule | (NativeRule & LeftSide);
 
 export type Rewrite = (module: Module, node: Node, builder: ReplacementBuilder) => Ref | undefined;
 

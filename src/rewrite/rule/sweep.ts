@@ -12,6 +12,7 @@ import type { Built } from "./replacement-builder.js";
 import { materialize } from "./replacement-builder.js";
 import type { Application } from "./match.js";
 import { applicationAt } from "./match.js";
+import { NativeError } from "./predicate.js";
 import type { NativeRule, Rule } from "./rule.js";
 import { rootOps } from "./rule.js";
 import { staysAcyclic } from "./several-roots.js";
@@ -63,7 +64,14 @@ export interface Loop {
  */
 export function applyRules(module: Module, rules: readonly SweepRule[], options: SweepOptions): Module {
   const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
-  const swept = sweep(module, rules, options, limits);
+  let swept: ReturnType<typeof sweep>;
+  try {
+    swept = sweep(module, rules, options, limits);
+  } catch (thrown) {
+    if (!(thrown instanceof NativeError)) throw thrown;
+    options.report(failedRule(thrown));
+    return module;
+  }
   if (swept.loop)
     options.report(loopError(swept.loop, ` at \`${swept.loop.node.name}\` of ${module.graph.name}`, rules));
   return swept.module;
@@ -93,6 +101,13 @@ export function sweep(
   }
 }
 
+/** The error for a rule or a predicate of the caller that fails. */
+export function failedRule({ message }: NativeError): Diagnostic {
+  return error("failed-rule", message, {
+    help: ["code that a rule calls must handle every value that it may be given"],
+  });
+}
+
 /** The error for a loop; `where` names the place. */
 export function loopError({ cycle }: Loop, where: string, rules: readonly SweepRule[]): Diagnostic {
   const rule = rules.find((one) => one.name === cycle[0]);
@@ -113,7 +128,7 @@ type Level = ReadonlyMap<OpName, readonly SweepRule[]>;
 function levelsOf(rules: readonly SweepRule[]): readonly Level[] {
   const levels = new Map<number, Map<OpName, SweepRule[]>>();
   for (const rule of rules) {
-    const benefit = rule.kind === "equation" ? rule.benefit : 0;
+    const { benefit = 0 } = rule;
     const level = levels.get(benefit) ?? new Map<OpName, SweepRule[]>();
     levels.set(benefit, level);
     for (const op of opsOf(rule)) {

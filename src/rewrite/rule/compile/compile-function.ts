@@ -9,6 +9,7 @@ import { opClasses, opNames } from "#ops/index.js";
 import { isOneOf, setOf } from "./classes.js";
 import { fail } from "./fail.js";
 import type { RuleFunction } from "./functions.js";
+import { ruleFunctions } from "./functions.js";
 import type { Predicate } from "../predicate.js";
 import { askPredicate } from "../predicate.js";
 import type { Compute, Match } from "../rule.js";
@@ -167,6 +168,11 @@ export const questions = {
     doc: "whether one of these ops or classes reads the value outside the left side",
   },
 } as const;
+
+/** Whether a function of the language has this name. */
+export function isFunctionName(name: string): boolean {
+  return isQuestion(name) || Object.hasOwn(ruleFunctions, name);
+}
 
 export function isQuestion(name: string): name is keyof typeof questions {
   return Object.hasOwn(questions, name);

@@ -5,6 +5,7 @@ import type { Ast, Expression, RuleItem, RuleSetItem } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
+import { markRule } from "../made.js";
 import type { Predicate } from "../predicate.js";
 import type { Ref } from "../replacement-builder.js";
 import type { OpSet } from "./classes.js";
@@ -56,7 +57,7 @@ export function compileRules(
       if (rule !== item) named(rule);
       const compiled = compileRule(rule, { classes, predicates, ...given({ set }) });
       for (const one of compiled.diagnostics) diagnostics.push(one);
-      if (compiled.value) rules.push(compiled.value);
+      if (compiled.value) rules.push(markRule(compiled.value));
     }
   }
   return hasErrors(diagnostics) ? { diagnostics } : { value: rules, diagnostics };
