@@ -70,7 +70,8 @@ export async function openSite(): Promise<Site> {
         browser: other = browser,
       } = {},
     ) {
-      const context = await other.newContext(options);
+      // A test that answers in place of the server would not see what a service worker fetches.
+      const context = await other.newContext({ serviceWorkers: "block", ...options });
       try {
         const page = await context.newPage();
         await page.addInitScript(script);
