@@ -34,6 +34,8 @@ export async function withWeights(topology: object): Promise<ModelFiles> {
       return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } });
     },
   });
+  // Variables are registered by name in the whole process, also for another copy of TensorFlow.js.
+  model.dispose();
   const { weightSpecs, weightData } = artifacts!;
   return {
     json: {

@@ -11,7 +11,7 @@ import type { Unmet } from "./condition.js";
 import { compileChainCondition } from "./condition.js";
 import { templateProblem } from "./template.js";
 import type { OpSet } from "../rule/compile/classes.js";
-import { compileClasses, isOneOf, setOf } from "../rule/compile/classes.js";
+import { compileClasses, isOneOf, setOfLink } from "../rule/compile/classes.js";
 import { ruleSizeProblem } from "../rule/compile/rule-size.js";
 
 /** A compiled `fuse` item. */
@@ -81,7 +81,7 @@ function compileFusion(item: FuseItem, classes: ReadonlyMap<string, OpSet>): Res
   for (const one of condition.diagnostics) diagnostics.push(one);
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
   const links = item.links.flatMap(({ name, repeat }): FusionLink[] => {
-    const set = setOf(name.text, classes) ?? { ops: [] };
+    const set = setOfLink(name.text, classes) ?? { ops: [] };
     const accepts = (graph: Graph, node: Node): boolean => acceptsNode(set, graph, node);
     const link = { name: name.text, accepts };
     if (repeat !== "+") return [{ ...link, repeat }];
@@ -134,7 +134,7 @@ function checkLink({ name: { text, span } }: FuseLink, classes: ReadonlyMap<stri
   if (sources.includes(text)) {
     return [error("not-fusible", `no kernel computes \`${text}\``, { span, label: "cannot be in a chain" })];
   }
-  if (setOf(text, classes)) return [];
+  if (setOfLink(text, classes)) return [];
   const near = suggest(text, [...opNames, ...opClasses, ...classes.keys()]);
   const help =
     near.length > 0

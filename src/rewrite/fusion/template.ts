@@ -6,7 +6,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { OpName, TemplateName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import type { OpSet } from "../rule/compile/classes.js";
-import { setOf } from "../rule/compile/classes.js";
+import { setOfLink } from "../rule/compile/classes.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
 
 /** An error if no template holds any chain of a fusion; it names the link where the nearest template ends. */
@@ -14,7 +14,10 @@ export function templateProblem(
   { name, links, span }: FuseItem,
   classes: ReadonlyMap<string, OpSet>,
 ): Diagnostic | undefined {
-  const steps = links.map((one) => ({ repeat: one.repeat, ops: setOf(one.name.text, classes)?.ops ?? [] }));
+  const steps = links.map((one) => ({
+    repeat: one.repeat,
+    ops: setOfLink(one.name.text, classes)?.ops ?? [],
+  }));
   const walks = templateNames.map((template) => ({ template, ...walk(steps, template) }));
   if (walks.some(({ holds }) => holds)) return undefined;
   const [nearest] = walks.toSorted((a, b) => b.taken - a.taken || isShorter(a.template, b.template));
@@ -85,7 +88,7 @@ function walk(
 
 /** The ops of a stage of a template. */
 function opsOf(stage: string): readonly OpName[] {
-  return setOf(stage, new Map())?.ops ?? [];
+  return setOfLink(stage, new Map())?.ops ?? [];
 }
 
 function overlaps(ops: readonly OpName[], stage: string): boolean {

@@ -52,13 +52,20 @@ export function compileClasses(items: readonly Item[]): {
   return { classes, diagnostics };
 }
 
-/** The ops that a name means: an op, a built-in class, or one of the file's own. */
+/** The ops that a name means in a rule: an op, a built-in class, or one of the file's own. `matmul` is the op, which `dense` is not. */
 export function setOf(name: string, classes: ReadonlyMap<string, OpSet>): OpSet | undefined {
-  const own = classes.get(name);
-  if (own) return own;
-  if (isOp(name)) return { ops: [name] };
+  return classes.get(name) ?? (isOp(name) ? { ops: [name] } : builtInClass(name));
+}
+
+/** The ops that a name means in a fusion: `matmul` is the class, because one template computes its members. */
+export function setOfLink(name: string, classes: ReadonlyMap<string, OpSet>): OpSet | undefined {
+  return classes.get(name) ?? builtInClass(name) ?? (isOp(name) ? { ops: [name] } : undefined);
+}
+
+function builtInClass(name: string): OpSet | undefined {
+  if (!isOpClass(name)) return undefined;
   if (name === "pointwise") return { ops: ["conv2d"], pointwise: true };
-  return isOpClass(name) ? { ops: opNames.filter((op) => opOf(op).classes.includes(name)) } : undefined;
+  return { ops: opNames.filter((op) => opOf(op).classes.includes(name)) };
 }
 
 /** Whether a node is one of the ops; `types` are those of its operands, at least of the first two. */
