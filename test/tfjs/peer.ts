@@ -81,5 +81,6 @@ export async function peerTensors({ json, shards }: ModelFiles, inputs: Values):
   }
   const model = await layers.loadLayersModel(handler);
   const result = model.predict(tensors.map(([, one]) => one));
+  model.dispose();
   return [result].flat();
 }
