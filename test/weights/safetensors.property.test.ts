@@ -164,7 +164,7 @@ describe("a net", () => {
       const bytes = fileOf(header, { data: 32 });
       const view = new DataView(bytes.buffer, bytes.byteOffset + bytes.byteLength - 32);
       for (const [at, value] of values.entries()) view.setInt32(4 * at, value, true);
-      const net = 'param b: i32[8] = weight("b")\n  output y = dequantize(b, 1)';
+      const net = 'param b: i32[8] = weight("b")\n  output y = dequantize(b, 1)\n  output z = relu(x)';
       const ast = parse(text(net), "n.net").value!;
       return elaborate(ast, { weights: { open: (name) => openWeightBytes(bytes, name) } });
     };
