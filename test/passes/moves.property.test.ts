@@ -1,6 +1,7 @@
 // Absorbing moves changes no value: random chains of reshapes, transposes, slices and elementwise ops before layers.
 
 import { expect, test } from "vitest";
+import { hasErrors } from "#diagnostic/diagnostic.js";
 import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";
@@ -47,7 +48,8 @@ test("random moves before layers", () => {
 
 function moduleOf(text: string): Module {
   const { value, diagnostics } = elaborate(parse(text, "t.net").value!);
-  expect(diagnostics, text).toEqual([]);
+  // A drawn net may leave values unused.
+  expect(hasErrors(diagnostics), text).toBe(false);
   return value!;
 }
 
