@@ -35,7 +35,9 @@ test.each(targets)("random nets, $lanes lanes", (target) => {
 
 /** The examples with small images and a sixteenth of the channels; only their structure matters. */
 const examples = join(import.meta.dirname, "../../examples");
-const files = readdirSync(examples).filter((file) => file.endsWith(".net"));
+/** Their channels or sides depend on each other; `test/models` runs them as they are, on small images. */
+const whole = ["efficientnet_b0.net", "shufflenet_v2.net", "unet.net"];
+const files = readdirSync(examples).filter((file) => file.endsWith(".net") && !whole.includes(file));
 
 test.each(files)("%s, reduced in size", (file) => {
   const text = readFileSync(join(examples, file), "utf8")
