@@ -293,7 +293,7 @@ export interface StringLiteral extends Located {
 }
 
 /** A binding, a variable of a rule, or a literal such as `same`, `true` (the op table knows which). */
-interface NameExpression extends Located {
+export interface NameExpression extends Located {
   readonly kind: "name";
   readonly name: string;
   /** Written in backticks, so never a literal. */

@@ -12,7 +12,6 @@ import type {
   Statement,
   TypeExpression,
 } from "#grammar/ast.js";
-import { leftOperations } from "#grammar/left-operations.js";
 import { repeatLimit } from "#elaborate/elaboration.js";
 import { isReserved } from "#elaborate/literals.js";
 import { settings } from "#elaborate/pictures.js";
@@ -20,6 +19,7 @@ import { alwaysReturn, bodiesOf } from "#elaborate/returns.js";
 import { isOp } from "#ops/index.js";
 import type { Collector, Definition, DefinitionKind, Reference } from "./definition.js";
 import { definitionOf } from "./definition.js";
+import { walkExpression } from "./walk.js";
 
 /** The definitions that a name may have at one place. */
 type Visible = readonly Definition[];
@@ -258,43 +258,11 @@ function resolvePreprocess(scope: Scope, { arguments: list }: CallExpression): v
 }
 
 function resolve(scope: Scope, expression: Expression): void {
-  const { head, operations } = leftOperations(expression);
-  switch (head.kind) {
-    case "number":
-    case "size":
-    case "string":
-      break;
-    case "name":
-      use(scope, head.name, head.quoted, head.span, "value");
-      break;
-    case "list":
-      for (const item of head.items) resolve(scope, item);
-      break;
-    case "call":
-      resolveCall(scope, head);
-      break;
-    case "unary":
-      resolve(scope, head.operand);
-      break;
-    case "index":
-      resolve(scope, head.list);
-      resolve(scope, head.index);
-      break;
-    case "conditional":
-      resolve(scope, head.condition);
-      resolve(scope, head.then);
-      resolve(scope, head.otherwise);
-      break;
-    case "pipe":
-    case "binary":
-      break; // never the head
-    default:
-      head satisfies never;
-  }
-  for (const operation of operations) {
-    if (operation.kind === "pipe") resolveCall(scope, operation.call);
-    else resolve(scope, operation.right);
-  }
+  walkExpression(
+    expression,
+    ({ name, quoted, span }) => use(scope, name, quoted, span, "value"),
+    (call) => resolveCall(scope, call),
+  );
 }
 
 function resolveCall(scope: Scope, { callee, arguments: list }: CallExpression): void {

@@ -1,10 +1,10 @@
 // Resolves the names in rules: the left side binds variables, by their first use.
 
 import type { CallExpression, Expression, RuleItem } from "#grammar/ast.js";
-import { leftOperations } from "#grammar/left-operations.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { isReserved } from "#elaborate/literals.js";
 import type { Collector, Definition, DefinitionKind } from "./definition.js";
+import { walkExpression } from "./walk.js";
 
 /** The state of one rule. */
 interface Scope {
@@ -28,44 +28,13 @@ export function resolveRule(collector: Collector, rule: RuleItem): void {
 }
 
 function resolve(scope: Scope, expression: Expression): void {
-  const { head, operations } = leftOperations(expression);
-  switch (head.kind) {
-    case "number":
-    case "size":
-    case "string":
-      break;
-    case "name":
-      if (!isReserved({ text: head.name, quoted: head.quoted }))
-        meet(scope, "variable", head.name, head.span);
-      break;
-    case "list":
-      for (const item of head.items) resolve(scope, item);
-      break;
-    case "call":
-      resolveCall(scope, head);
-      break;
-    case "unary":
-      resolve(scope, head.operand);
-      break;
-    case "index":
-      resolve(scope, head.list);
-      resolve(scope, head.index);
-      break;
-    case "conditional":
-      resolve(scope, head.condition);
-      resolve(scope, head.then);
-      resolve(scope, head.otherwise);
-      break;
-    case "pipe":
-    case "binary":
-      break; // never the head
-    default:
-      head satisfies never;
-  }
-  for (const operation of operations) {
-    if (operation.kind === "pipe") resolveCall(scope, operation.call);
-    else resolve(scope, operation.right);
-  }
+  walkExpression(
+    expression,
+    ({ name, quoted, span }) => {
+      if (!isReserved({ text: name, quoted })) meet(scope, "variable", name, span);
+    },
+    (call) => resolveCall(scope, call),
+  );
 }
 
 function resolveCall(scope: Scope, { binder, callee, arguments: list }: CallExpression): void {
