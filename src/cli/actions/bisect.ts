@@ -17,7 +17,7 @@ import { writeFileAtomically } from "#node/write-file.js";
 import { readRuns } from "../inputs/runs.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import { reportOptimized } from "../model/optimize.js";
+import { passChoices, reportOptimized } from "../model/optimize.js";
 import type { ImageOptions } from "../options/image.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
@@ -71,27 +71,12 @@ export async function bisectModel(
       target: options.target,
       ...devices,
       f16: options.f16 ?? false,
-      winograd: options.winograd,
-      winogradMemory: options.winogradMemory,
-      ...joinRules([rules.value, model.rules]),
-      rulesAt: options.rulesAt,
-      trustRules: options.trustRules ?? false,
-      approx: options.approx ?? false,
-      withoutRules: options.withoutRule,
-      without: options.without,
+      ...passChoices(options, split, joinRules([rules.value, model.rules])),
       samples: runs.map(({ inputs }) => inputs),
       seed: options.seed,
       seconds: options.seconds,
       onStep: (step) => session.progress.show(step),
-      ...given({
-        passes: options.passes,
-        from: options.from,
-        stopAfter: options.stopAfter,
-        split,
-        weightType: options.weights?.type,
-        mostDrift: options.drift,
-        load: gpu?.value && { gpu: gpu.value },
-      }),
+      ...given({ mostDrift: options.drift, load: gpu?.value && { gpu: gpu.value } }),
     });
     reportOptimized(diagnostics, sources, session);
     if (!value) return;

@@ -1,8 +1,10 @@
 // Runs the passes on the model of a command, and reports errors on stderr.
 
+import type { SplitMode } from "#passes/split.js";
 import { kernelErrors } from "#compile/lower-module.js";
-import type { Optimized } from "#compile/optimize.js";
+import type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 import { optimize } from "#compile/optimize.js";
+import type { RuleSet } from "#compile/rules.js";
 import { joinRules } from "#compile/rules.js";
 import { targetOf } from "#compile/targets.js";
 import type { TargetName } from "#ir/target.js";
@@ -38,15 +40,8 @@ export function optimizeModel(
   const sources = new Map([...model.sources, ...rules.sources]);
   const optimized = optimize(model, {
     target: targetOf(options.target, devices).target,
-    winograd: options.winograd,
-    winogradMemory: options.winogradMemory,
-    ...joinRules([rules.value, model.rules]),
-    rulesAt: options.rulesAt,
-    trustRules: options.trustRules ?? false,
-    approx: options.approx ?? false,
-    withoutRules: options.withoutRule,
+    ...passChoices(options, split, joinRules([rules.value, model.rules])),
     verify: options.verify ?? false,
-    without: options.without,
     printAfter: options.printAfter,
     onStart: (pass) => session.progress.show(`pass ${pass}`),
     onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
@@ -59,13 +54,6 @@ export function optimizeModel(
             ),
         }
       : {}),
-    ...given({
-      passes: options.passes,
-      from: options.from,
-      stopAfter: options.stopAfter,
-      split,
-      weightType: options.weights?.type,
-    }),
   });
   // The model comes from one of Cleave's readers, so an invalid module is a bug.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
@@ -76,6 +64,31 @@ export function optimizeModel(
   }
   reportOptimized(optimized.diagnostics, sources, session);
   return optimized.value;
+}
+
+/** Which passes and rules run, and how, as the command line says it. A split within a loss is none for passes. */
+export function passChoices(
+  options: PassOptions,
+  split: SplitMode | undefined,
+  rules: RuleSet,
+): Omit<OptimizeOptions, "target"> {
+  return {
+    ...rules,
+    winograd: options.winograd,
+    winogradMemory: options.winogradMemory,
+    rulesAt: options.rulesAt,
+    trustRules: options.trustRules ?? false,
+    approx: options.approx ?? false,
+    withoutRules: options.withoutRule,
+    without: options.without,
+    ...given({
+      passes: options.passes,
+      from: options.from,
+      stopAfter: options.stopAfter,
+      split,
+      weightType: options.weights?.type,
+    }),
+  };
 }
 
 /** Reports what `optimize` said about a model and its options. */
