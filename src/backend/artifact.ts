@@ -46,7 +46,7 @@ export interface Emitted extends Omit<Artifact, "module"> {
 
 /** Receives the packed file while it is made, so that the whole file is never in memory. */
 export interface WeightSink {
-  /** Called first, with the length of the file in bytes; not called if there is no packed file. */
+  /** Called before the first bytes, with the length of the packed file. Without a packed file, it is not called. */
   open(bytes: number): void;
   /**
    * Bytes at their place in the file. The sink must copy or write them before it returns. They come in order, but the header comes last.

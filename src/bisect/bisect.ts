@@ -133,7 +133,7 @@ export interface Reduced {
   readonly passes?: readonly string[];
   /** Whether random values show it too, so that `inputs` need not be given. */
   readonly isRandom: boolean;
-  /** Whether there was no time to try everything. */
+  /** Whether the time ended before every smaller case was tried. */
   readonly isUnfinished: boolean;
 }
 

@@ -203,7 +203,7 @@ function findExact(
   const find = (after: Module): Finding | undefined => findingOf(expected, after);
   let finding = find(last.after);
   if (!finding) return undefined;
-  /** The first of so many for which a finding is made, if one is made for the last. */
+  /** The index of the first step that is wrong, by binary search. The last of the `count` steps must be wrong. */
   const firstWrong = (count: number, after: (at: number) => Module, what: string): number => {
     let [low, high] = [0, count - 1];
     while (low < high) {

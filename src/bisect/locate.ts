@@ -25,8 +25,8 @@ export function firstDeparting(of: Case, after: Module): NodeId | undefined {
 }
 
 /**
- * The smallest part that computes a value from operands at most so many nodes before it and shows what is wrong; undefined if
- * none does. The number of nodes grows by half each time.
+ * A small part of the graph that computes a value and shows what is wrong; undefined if no part does. The part contains the nodes
+ * within a distance of the value; the distance grows by half until the part shows it.
  */
 export async function partAround(
   of: Case,
@@ -44,7 +44,7 @@ export async function partAround(
   }
 }
 
-/** A node and those that it is computed from, at most so many nodes before it. */
+/** The node and those that it is computed from, up to a distance of `depth` nodes. Inputs and constants are left out. */
 function nodesBefore({ graph }: Module, id: NodeId, depth: number): ReadonlySet<NodeId> {
   const kept = new Set<NodeId>();
   let level = [id];

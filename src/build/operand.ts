@@ -75,7 +75,7 @@ export function attributeOf(
     case "boolean":
       return aLiteral(String(value));
     case "string":
-      // A name that is no member is reported as such.
+      // The elaborator reports names that are not members.
       return kind?.members && isPlain(value) ? aLiteral(value) : aString(value);
     default: {
       const numbers = Array.isArray(value) ? value : undefined;
