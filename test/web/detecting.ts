@@ -280,7 +280,8 @@ function testLoading(visit: VisitPage): void {
         expect(await page.locator("#loading").isHidden()).toBe(true);
         expect(problems.splice(0).every((text) => text.includes("Failed to load resource"))).toBe(true);
       },
-      desktop,
+      // What a service worker fetches, routes do not see.
+      { ...desktop, serviceWorkers: "block" },
       { name: "faces" },
     );
   });

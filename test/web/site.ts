@@ -70,8 +70,7 @@ export async function openSite(): Promise<Site> {
         browser: other = browser,
       } = {},
     ) {
-      // A test that answers in place of the server would not see what a service worker fetches.
-      const context = await other.newContext({ serviceWorkers: "block", ...options });
+      const context = await other.newContext(options);
       try {
         const page = await context.newPage();
         await page.addInitScript(script);
