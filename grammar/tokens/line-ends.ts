@@ -179,7 +179,9 @@ function linksOperand(token: IToken, second: IToken | undefined): boolean {
   return [t.OpenParen, t.OpenBracket, t.Minus, t.Then].some((type) => t.is(token, type));
 }
 
+/** Whether an expression can end with the token. An operand follows `then`, although it is a name too. */
 function endsOperand(token: IToken): boolean {
+  if (token.tokenType === t.Then) return false;
   const types = [t.Identifier, t.NumberToken, t.SizeToken, t.StringToken, t.CloseParen, t.CloseBracket];
   return types.some((type) => t.is(token, type));
 }

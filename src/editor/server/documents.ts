@@ -26,6 +26,8 @@ export interface Documents {
   closed(uri: string): void;
   /** Options have changed: all documents are analyzed again. */
   reset(documents: readonly TextDocument[]): void;
+  /** Nothing more is published: the editor that would receive it ends. */
+  end(): void;
 }
 
 interface Entry {
@@ -80,6 +82,10 @@ export function createDocuments(host: DocumentsHost): Documents {
     reset: (documents) => {
       entries.clear();
       for (const document of documents) changed(document);
+    },
+    end: () => {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
     },
   };
 }

@@ -144,6 +144,8 @@ export function serve(connection: Connection, host: ServerHost): void {
     void connection.sendDiagnostics({ uri: document.uri, diagnostics: [] });
   });
 
+  connection.onShutdown(analyses.end);
+
   connection.onHover(({ textDocument, position }) =>
     answer(textDocument, (analysis, document) => {
       const hover = hoverAt(analysis, document.offsetAt(position));

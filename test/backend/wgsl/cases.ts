@@ -15,6 +15,7 @@ import { fuse } from "#passes/fuse.js";
 import { readModel } from "../../../src/node/index.js";
 import { kindOf, opSample, randomInputs, scaleOf } from "../../op-module.js";
 import { splitOrders } from "#passes/split.js";
+import { smallDims } from "../../models/small.js";
 import { randomConvolution } from "../../random-convolution.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
@@ -89,11 +90,7 @@ export const exampleModule = (file: string): Module => readModel(join(folder, fi
 
 /** An example, optimized, at a small size, in the target's tiles. */
 export function exampleCase(file: string): GpuCase {
-  const dims = new Map([
-    ["H", 32],
-    ["W", 32],
-  ]);
-  const module = readModel(join(folder, file), { dims }).value ?? exampleModule(file);
+  const module = readModel(join(folder, file), { dims: smallDims(file) }).value!;
   const optimized = optimize(module, { target: wgslTarget }).value!.module;
   const program = wgslProgram(optimized, wgslTile);
   return { name: file, program, module, inputs: randomInputs(module, seededRandom(1)) };
