@@ -165,7 +165,7 @@ function noExpression(context: FaultContext): Wording {
     return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
   }
   if (rule === "fuseItem") return noName({ ...context, rule: "fuseLink" });
-  if (found.tokenType === t.Else || found.tokenType === t.Then) return misplacedElse(context);
+  if (found.tokenType === t.Else || found.image === "then") return misplacedElse(context);
   if (previous.tokenType === t.Output) return noName({ ...context, rule: "outputValue" });
   return { message: `expected an expression${afterPrevious(context)}` };
 }

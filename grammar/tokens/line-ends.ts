@@ -42,6 +42,8 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
   let lineEnded = false;
   let inFuseChain = false;
   let conditionals = 0;
+  /** How many `if` of the statement wait for their `then`. */
+  let waiting = 0;
 
   const endStatement = (): void => {
     if (previous !== undefined && !t.is(previous, t.Newline) && previous.tokenType !== t.OpenBrace) {
@@ -49,7 +51,7 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
       output.push((previous = tokenOf(t.Newline, "", after, after)));
     }
     first = margin = undefined;
-    conditionals = 0;
+    conditionals = waiting = 0;
   };
   const closeUnmatched = (): void => {
     while (open.length > 0 && !t.is(tokens[open.at(-1) ?? 0], t.OpenBrace)) open.pop();
@@ -76,9 +78,14 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
       lineEnded = true;
       continue;
     }
+    // Elsewhere, `then` is a name.
+    const isThen =
+      token.tokenType === t.Then && waiting > 0 && previous !== undefined && endsOperand(previous);
+    if (token.tokenType === t.Then && !isThen) token = nameOf(token);
     if (lineEnded && endsHere(token, index)) {
       closeUnmatched();
       endStatement();
+      if (isThen) token = nameOf(token);
     }
     lineEnded = false;
 
@@ -112,9 +119,11 @@ export function placeStatementEnds(tokens: readonly IToken[], text: string): Sta
 
     if (token.tokenType === t.If && (conditionals += 1) > maxConditionals)
       token = tokenOf(t.TooDeep, token.image, token.startOffset, endOf(token));
+    if (token.tokenType === t.If) waiting += 1;
+    else if (token.tokenType === t.Then) waiting -= 1;
     if (token.tokenType === t.OpenBrace) {
       first = margin = undefined;
-      conditionals = 0;
+      conditionals = waiting = 0;
     } else first ??= token;
     inFuseChain =
       first?.tokenType === t.Fuse && token.tokenType !== t.When && (inFuseChain || first === token);
@@ -136,7 +145,7 @@ function continues(
     [t.Pipe, t.FatArrow, t.Arrow, t.When, t.Where, t.Else, t.BinaryOperator].some((type) => t.is(next, type))
   )
     return true;
-  // `then` is a name too, which a line may bind.
+  // A line that begins with `then` may bind this name, behind an incomplete `if`.
   if (next.tokenType === t.Then && ![t.Equal, t.Comma, t.Colon].some((type) => t.is(second, type)))
     return true;
   if ([t.Comma, t.Where].some((type) => t.is(previous, type))) return true;
@@ -150,6 +159,11 @@ function continues(
     t.Else,
   ]);
   return openEnds.some((type) => t.is(previous, type));
+}
+
+/** A word that is a name here, not a keyword. */
+function nameOf(word: IToken): IToken {
+  return tokenOf(t.PlainName, word.image, word.startOffset, endOf(word));
 }
 
 function startsStatement(token: IToken): boolean {
@@ -179,7 +193,7 @@ function linksOperand(token: IToken, second: IToken | undefined): boolean {
   return [t.OpenParen, t.OpenBracket, t.Minus, t.Then].some((type) => t.is(token, type));
 }
 
-/** Whether an expression can end with the token. An operand follows `then`, although it is a name too. */
+/** Whether an expression can end with the token. */
 function endsOperand(token: IToken): boolean {
   if (token.tokenType === t.Then) return false;
   const types = [t.Identifier, t.NumberToken, t.SizeToken, t.StringToken, t.CloseParen, t.CloseBracket];

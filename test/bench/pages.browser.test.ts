@@ -47,7 +47,7 @@ function compared(
 
 describe.skipIf(!hasChromium)("in Chromium", () => {
   test("all peers agree, and no figure is missing", async () => {
-    const result = await compared("fm_mobile", pagePeerNames, { rounds: 2, loads: 2 });
+    const result = await compared("fm_mobile", pagePeerNames, { rounds: 2 });
     expect(result.leftOut).toEqual([]);
     expect(result.browser).toMatch(/^Chromium \d+\./);
     expect(result.cpu).not.toBe("");

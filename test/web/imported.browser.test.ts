@@ -1,4 +1,4 @@
-// Imported models for WebGPU in Chromium against the interpreter.
+// Imported models for WebGPU in Chromium against the interpreter: every third of those that the tier gpu runs without a browser.
 
 import { describe, test } from "vitest";
 import type { ImportedCase } from "../backend/wgsl/imported.js";
@@ -23,7 +23,8 @@ async function expectAll(group: readonly ImportedCase[]): Promise<void> {
   await adapter!.expectAgreement(await Promise.all(group.map(({ make }) => make())));
 }
 
-function groupsOf(all: readonly ImportedCase[]): [string, string, readonly ImportedCase[]][] {
+function groupsOf(cases: readonly ImportedCase[]): [string, string, readonly ImportedCase[]][] {
+  const all = cases.filter((_, at) => at % 3 === 0);
   return Array.from({ length: Math.ceil(all.length / together) }, (_, at) => {
     const group = all.slice(at * together, (at + 1) * together);
     return [group[0]!.name, group.at(-1)!.name, group];
