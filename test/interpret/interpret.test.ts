@@ -100,7 +100,7 @@ test("all values are given by node", () => {
 test("values are dropped after their last use", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  const [count, length] = [30, 1 << 20];
+  const [count, length] = [30, 1 << 18];
   const rows: Row[] = [["v0", "input", [length]]];
   for (let k = 1; k <= count; k += 1) rows.push([`v${k}`, "neg", [`v${k - 1}`]]);
   const input = new Map([["v0", tensor([length])]]);
