@@ -101,6 +101,8 @@ export interface Fault {
   /** A pass changes results, or the code of the target computes something else than the interpreter. */
   readonly in: "pass" | "code";
   readonly pass?: string;
+  /** A later pass after which the results are right again. */
+  readonly undoneBy?: string;
   /** The rule, and which of how many applications in this run of the pass it was, from 1. */
   readonly rule?: string;
   readonly application?: number;
@@ -182,7 +184,7 @@ interface Bounds {
 }
 
 async function faultOfPass(found: PassFault, options: BisectOptions, bounds: Bounds): Promise<Fault> {
-  const { suspect: about, finding, sample, before, applied } = found;
+  const { suspect: about, finding, sample, before, applied, undoneBy } = found;
   const suspect = passSuspect(passSettings(options), about);
   const inputs = sample?.inputs ?? new Map<string, Tensor>();
   const start: Case = { module: before, inputs };
@@ -206,6 +208,7 @@ async function faultOfPass(found: PassFault, options: BisectOptions, bounds: Bou
   return {
     in: "pass",
     pass: about.pass,
+    ...given({ undoneBy }),
     ...(applied && { rule: applied.rule.rule, application: applied.at + 1, applications: applied.of }),
     ...given({ ruleSpan: options.rules?.find(({ name }) => name === applied?.rule.rule)?.span }),
     finding,

@@ -30,6 +30,8 @@ export interface PassFault {
   readonly sample?: Sample;
   /** The module before the pass, or before the application of the rule. */
   readonly before: Module;
+  /** The pass that undoes it, so that the results after all passes are right. */
+  readonly undoneBy?: string;
   /** The rule that was applied then, and how many were applied before it and in all, in this run of the pass. */
   readonly applied?: { readonly rule: AppliedRule; readonly at: number; readonly of: number };
 }
@@ -44,6 +46,8 @@ export interface Drifted {
   readonly relative: number;
 }
 
+type OnStep = (step: string) => void;
+
 export interface PassSearch {
   readonly diagnostics: readonly Diagnostic[];
   /** The passes that changed the graph, in order. */
@@ -56,13 +60,14 @@ export interface PassSearch {
 
 /**
  * Looks for the fault with each sample in turn. Passes that approximate on purpose are measured: up to `mostDrift` of the greatest value
- * of an output is no fault, and what comes after them is compared with the graph after them.
+ * of an output is no fault, and what comes after them is compared with the graph after them. The first sample is tried after every pass, since
+ * a pass may undo the fault of another one.
  */
 export function findInPasses(
   module: Module,
   samples: readonly Sample[],
   options: OptimizeOptions,
-  { mostDrift, onStep }: { readonly mostDrift: number; readonly onStep?: (step: string) => void },
+  { mostDrift, onStep }: { readonly mostDrift: number; readonly onStep?: OnStep },
 ): PassSearch {
   const run = runPasses(module, options, onStep);
   if ("fault" in run) return { diagnostics: [], changed: [], drifted: [], fault: run.fault };
@@ -85,7 +90,7 @@ export function findInPasses(
       onStep?.(`interpreting (${sample.name} inputs)`);
       const fault = segment.by
         ? findDrift(segment.steps, segment.by, sample, most, scalesOf(segment), drifted)
-        : findExact(segment.steps, sample, onStep);
+        : findExact(segment.steps, sample, sample === samples[0], onStep);
       if (fault) return { diagnostics, changed, drifted, fault };
     }
   }
@@ -96,7 +101,7 @@ export function findInPasses(
 function runPasses(
   module: Module,
   options: OptimizeOptions,
-  onStep: ((step: string) => void) | undefined,
+  onStep: OnStep | undefined,
 ): ReturnType<typeof optimize> | { readonly fault: PassFault } {
   let [before, pass] = [module, ""];
   try {
@@ -192,45 +197,90 @@ function singleRules({ run, before, applied }: Step): Step[] {
   }));
 }
 
+/** A step after which outputs depart. */
+interface Wrong {
+  readonly at: number;
+  readonly finding: Finding;
+  /** The pass after which they are right again. */
+  readonly undoneBy?: string;
+}
+
+/**
+ * The first of some exact steps after which outputs depart. If they are right after the last one, `isEach` says to try every step: one may
+ * undo what another one did.
+ */
 function findExact(
   steps: readonly Step[],
   sample: Sample,
-  onStep: ((step: string) => void) | undefined,
+  isEach: boolean,
+  onStep: OnStep | undefined,
 ): PassFault | undefined {
   const [first, last] = [steps[0], steps.at(-1)];
   if (!first || !last) return undefined;
   const expected = expectedOf({ module: first.before, inputs: sample.inputs });
-  const find = (after: Module): Finding | undefined => findingOf(expected, after);
-  let finding = find(last.after);
-  if (!finding) return undefined;
-  /** The index of the first step that is wrong, by binary search. The last of the `count` steps must be wrong. */
-  const firstWrong = (count: number, after: (at: number) => Module, what: string): number => {
-    let [low, high] = [0, count - 1];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      onStep?.(`looking for the ${what}, ${high - low + 1} left`);
-      const found = find(after(middle));
-      if (found) [high, finding] = [middle, found];
-      else low = middle + 1;
-    }
-    return low;
-  };
-  const step = steps[firstWrong(steps.length, (at) => steps[at]?.after ?? bug("no such step"), "pass")];
-  if (!step) return bug("no step is wrong");
+  const finding = findingOf(expected, last.after);
+  const afterStep = (at: number): Module => steps[at]?.after ?? bug("no such step");
+  const wrong = finding
+    ? firstWrong(expected, { count: steps.length, after: afterStep, finding }, "pass", onStep)
+    : isEach
+      ? firstUndone(expected, steps, onStep)
+      : undefined;
+  const step = wrong && steps[wrong.at];
+  if (!step) return undefined;
   const { run, applied } = step;
   const pass = run.pass.name;
-  const of = run.applied.length;
-  if (applied.length === 0)
-    return { suspect: { pass, isCrash: false }, finding, sample, before: step.before };
-  const at = firstWrong(applied.length, (one) => applied[one]?.after() ?? bug("no such rule"), "rule");
-  const rule = applied[at] ?? bug("no rule is wrong");
+  const fault = { sample, ...given({ undoneBy: wrong.undoneBy }) };
+  const lastRule = applied.at(-1);
+  const byRules = lastRule && findingOf(expected, lastRule.after());
+  // A pass may do more than apply rules.
+  if (!byRules)
+    return { ...fault, suspect: { pass, isCrash: false }, finding: wrong.finding, before: step.before };
+  const afterRule = (at: number): Module => applied[at]?.after() ?? bug("no such rule");
+  const among = { count: applied.length, after: afterRule, finding: byRules };
+  const place = firstWrong(expected, among, "rule", onStep);
+  const rule = applied[place.at] ?? bug("no rule is wrong");
   return {
+    ...fault,
     suspect: { pass, rule: rule.rule, isCrash: false },
-    finding,
-    sample,
-    before: applied[at - 1]?.after() ?? step.before,
-    applied: { rule, at: step.from + at, of },
+    finding: place.finding,
+    before: applied[place.at - 1]?.after() ?? step.before,
+    applied: { rule, at: step.from + place.at, of: run.applied.length },
   };
+}
+
+/** The first step that is wrong, by binary search. The last of the `count` steps has `finding`. */
+function firstWrong(
+  expected: Expected,
+  steps: { readonly count: number; readonly after: (at: number) => Module; readonly finding: Finding },
+  what: string,
+  onStep: OnStep | undefined,
+): Wrong {
+  let { finding } = steps;
+  let [low, high] = [0, steps.count - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    onStep?.(`looking for the ${what}, ${high - low + 1} left`);
+    const found = findingOf(expected, steps.after(middle));
+    if (found) [high, finding] = [middle, found];
+    else low = middle + 1;
+  }
+  return { at: low, finding };
+}
+
+/** The first step that is wrong, of steps of which the last is right. */
+function firstUndone(
+  expected: Expected,
+  steps: readonly Step[],
+  onStep: OnStep | undefined,
+): Wrong | undefined {
+  let wrong: Wrong | undefined;
+  for (const [at, { run, after }] of steps.entries()) {
+    onStep?.(`interpreting after ${run.pass.name}`);
+    const finding = findingOf(expected, after);
+    if (wrong && !finding) return { ...wrong, undoneBy: run.pass.name };
+    if (finding) wrong ??= { at, finding };
+  }
+  return undefined;
 }
 
 function findDrift(

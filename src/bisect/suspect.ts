@@ -12,7 +12,7 @@ import { interpret } from "#interpret/interpret.js";
 import { halfKernels } from "#interpret/tolerance.js";
 import type { Module } from "#ir/weights.js";
 import { compactWeights } from "#passes/compact-weights.js";
-import { checkKernels } from "#passes/fuse.js";
+import { checkKernels } from "#passes/fuse/check-kernels.js";
 import { split } from "#passes/split.js";
 import type { LoadOptions } from "#runtime/types.js";
 import type { Case } from "./case.js";

@@ -45,14 +45,16 @@ export function bisectionText(
   ].join("");
 }
 
-function culpritText({ pass, rule, application, applications, kernel, finding }: Fault): string {
+function culpritText(fault: Fault): string {
+  const { pass, rule, application, applications, kernel, finding, undoneBy } = fault;
   const does = finding.kind === "crash" ? "fails" : "changes the results";
   if (pass === undefined)
     return kernel
       ? `the kernel of ${kernel.map(lineText).join(" → ")} ${finding.kind === "crash" ? "cannot be made" : "computes something else than the interpreter"}`
       : `the code ${finding.kind === "crash" ? "cannot be made" : "computes something else than the interpreter, though each kernel alone is right"}`;
-  if (rule === undefined) return `pass ${pass} ${does}`;
-  return `pass ${pass} ${does}, by rule \`${lineText(rule)}\`, in application ${application ?? 1} of ${applications ?? 1}`;
+  const undone = undoneBy === undefined ? "" : `; pass ${undoneBy} undoes it`;
+  if (rule === undefined) return `pass ${pass} ${does}${undone}`;
+  return `pass ${pass} ${does}, by rule \`${lineText(rule)}\`, in application ${application ?? 1} of ${applications ?? 1}${undone}`;
 }
 
 /** `y[0, 3] is 0.25 instead of 0.75, allowed 1.2e-6 (inputs: normal)`. */

@@ -1,6 +1,6 @@
 // Schedules a module from any source. Kernels that the target cannot run as planned never reach the scheduler.
 
-import { checkKernels } from "#passes/fuse.js";
+import { checkKernels } from "#passes/fuse/check-kernels.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Schedule } from "#schedule/schedule.js";

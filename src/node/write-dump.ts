@@ -8,21 +8,30 @@ import type { Module } from "#ir/weights.js";
 import { tensorsOf } from "#weights/own-file.js";
 import type { WrittenFile } from "./write-file.js";
 import { writeFileAtomically } from "./write-file.js";
-import type { WriteNetOptions } from "./write-net.js";
+import type { TextFile, WriteNetOptions } from "./write-net.js";
 import { netFiles, weightsBeside } from "./write-net.js";
 
-/** Writes a dump to a path that ends in `.net`; `head` is text before it, such as comments. */
+export interface DumpOptions extends WriteNetOptions {
+  /** Text before the graph, such as comments. */
+  readonly head?: string;
+  /** Files in the same folder that belong to it: all are written, or none. */
+  readonly others?: readonly TextFile[];
+}
+
+/** Writes a dump to a path that ends in `.net`. */
 export function* writeDumpSteps(
   module: Module,
   path: string,
-  { head = "", ...options }: WriteNetOptions & { readonly head?: string } = {},
+  { head = "", others = [], ...options }: DumpOptions = {},
 ): Interruptible<Result<readonly WrittenFile[]>> {
   const own = weightsBeside(path);
   const { text, kept } = dumpGraph(module, basename(own), {
     weightsPath: (opened) => besideOutput(opened, path),
   });
   const net = { path, text: `${head}${text}`, tensors: tensorsOf(module.weights, kept) };
-  if (kept.size > 0) return yield* netFiles(net, options);
+  if (kept.size > 0 || others.length > 0) return yield* netFiles({ ...net, others }, options);
+  // The caller can end the work before a file exists.
+  yield;
   const { value, diagnostics } = writeFileAtomically(path, net.text, options.inputs);
   return value ? { value: [{ path, bytes: Buffer.byteLength(net.text) }], diagnostics } : { diagnostics };
 }

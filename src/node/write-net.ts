@@ -62,20 +62,26 @@ export function weightsBeside(path: string): string {
   return `${path.slice(0, -".net".length)}.safetensors`;
 }
 
-/** A net as text, and the tensors of the weight file beside it. */
-export interface NetFiles {
+/** A text and where it goes. */
+export interface TextFile {
   readonly path: string;
   readonly text: string;
-  readonly tensors: readonly TensorToWrite[];
 }
 
-/** Writes the text and, if there are tensors, the weight file: both or none. */
+/** A net as text, the tensors of the weight file beside it, and other files that belong to it. */
+export interface NetFiles extends TextFile {
+  readonly tensors: readonly TensorToWrite[];
+  readonly others?: readonly TextFile[];
+}
+
+/** Writes the text, the weight file if there are tensors, and the other files: all or none. */
 export function* netFiles(
-  { path, text, tensors }: NetFiles,
+  { path, text, tensors, others = [] }: NetFiles,
   { inputs = [], onWeight }: WriteNetOptions,
 ): Interruptible<Result<readonly WrittenFile[]>> {
   const weightsPath = weightsBeside(path);
-  const paths = tensors.length > 0 ? [path, weightsPath] : [path];
+  const texts = [{ path, text }, ...others];
+  const paths = [...texts.map((file) => file.path), ...(tensors.length > 0 ? [weightsPath] : [])];
   const clash = clashOf(paths, inputs, "file");
   if (clash) return clash;
   // The caller can end the work before a file exists.
@@ -83,7 +89,7 @@ export function* netFiles(
   const batch = fileBatch();
   try {
     makeFolder(dirname(path));
-    writeFileSync(batch.begin(path), text);
+    for (const file of texts) writeFileSync(batch.begin(file.path), file.text);
     // The first piece is the header.
     const report = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
     const bytes =
@@ -91,7 +97,7 @@ export function* netFiles(
         ? yield* writePieces(batch.begin(weightsPath), writeSafetensors(tensors), report)
         : 0;
     batch.commit();
-    const files = [{ path, bytes: Buffer.byteLength(text) }];
+    const files = texts.map((file) => ({ path: file.path, bytes: Buffer.byteLength(file.text) }));
     return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };
   } catch (cause) {
     return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };

@@ -168,6 +168,18 @@ describe("in a pass", () => {
     expect(await find()).toMatchObject({ in: "pass", pass: "eliminate-common-subexpressions" });
   });
 
+  test("a change that a later pass undoes", async () => {
+    plant(foldBatchNorm, (node) =>
+      node.op === "tanh" ? makeNode({ ...node, op: "sin", attributes: {} }) : undefined,
+    );
+    plant(fuse, (node) =>
+      node.op === "sin" ? makeNode({ ...node, op: "tanh", attributes: {} }) : undefined,
+    );
+    const fault = await find();
+    expect(fault).toMatchObject({ in: "pass", pass: "fold-batch-norm", undoneBy: "fuse" });
+    expect(fault.reduced.ops).toBe(1);
+  });
+
   test("a failure", async () => {
     plant(foldBatchNorm, (node, { graph }) => {
       if (node.op !== "softmax") return undefined;

@@ -169,3 +169,29 @@ test.skipIf(process.platform === "win32")(
   },
   120_000,
 );
+
+test.skipIf(process.platform === "win32")("bisect ends at once, and leaves no files", () => {
+  const filters = (count: number): string => `conv2d(filters=${count}, kernel=3x3, padding=same) |> relu`;
+  writeFileSync(
+    at("wrong.net"),
+    `rule wrong: relu(x) => abs(x)\nnet wrong {\n  input x: f32[N, 96, 96, 8]\n  output y = x |> ${filters(16)} |> ${filters(16)}\n}\n`,
+  );
+  const before = readdirSync(folder);
+  const { stdout } = spawnSync(
+    "sh",
+    [
+      "-c",
+      '"$0" "$@" > /dev/null 2>&1 & child=$!; sleep 1; kill -INT $child; wait $child; echo $?',
+      process.execPath,
+      command,
+      "bisect",
+      "wrong.net",
+      "--trust-rules",
+      "-o",
+      "small.net",
+    ],
+    options,
+  );
+  expect(stdout.trim()).toBe("130");
+  expect(readdirSync(folder)).toEqual(before);
+});

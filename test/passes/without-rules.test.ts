@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { optimize } from "#compile/optimize.js";
-import { builtInFusions } from "#passes/fuse.js";
+import { builtInFusions } from "#passes/fuse/plan-fusions.js";
 import { builtInRules } from "#passes/rules/index.js";
 import { moduleOf } from "../schedule/module-of.js";
 

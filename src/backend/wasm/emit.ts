@@ -27,13 +27,13 @@ import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
+import { kernelParameters } from "./addresses.js";
 import { encodeBinary } from "./binary.js";
 import { binariesText } from "./binary-text.js";
 import { functionsOf } from "./functions.js";
 import type { Layout } from "./layout.js";
 import { layoutOf } from "./layout.js";
 import { printKernel } from "./print.js";
-import { kernelParameters } from "./values.js";
 import { watText } from "./wat.js";
 
 /** Emits the module of a program for the `wasm` target. */

@@ -5,11 +5,12 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { integerLanes } from "#kernel/ir/integers.js";
 import type { Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
+import { kernelParameters } from "./addresses.js";
 import type { WasmFunction } from "./binary.js";
 import type { Code } from "./code.js";
 import { doWhile, f32Const, i32Const, ifElse, localGet, localSet, localTee, op, v128Const } from "./code.js";
 import type { ValueOptions, Values } from "./values.js";
-import { createValues, kernelParameters } from "./values.js";
+import { createValues } from "./values.js";
 
 /**
  * Prints the kernel as a function of its first block, the block after its last, the address of its scratch, and the address of each

@@ -1,7 +1,4 @@
 // Values of the kernel IR as WebAssembly code.
-//
-// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus the value that it has in the IR times the
-// bytes of an element, so that a load is one instruction with the constant offset in it.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type {
@@ -14,11 +11,12 @@ import type {
   Value,
   ValueType,
 } from "#kernel/ir/ir.js";
-import { countUses, walkValue } from "#kernel/ir/walk.js";
+import { countUses } from "#kernel/ir/walk.js";
 import { nearestOf } from "#kernel/ir/nearest.js";
 import { bytesOf } from "#ir/target.js";
 import { integerLanes } from "#kernel/ir/integers.js";
-import { carrier, elementSizes, findPointers, placeKey, scratchPlace } from "../pointers.js";
+import { createAddresses, kernelParameters } from "./addresses.js";
+import { createArithmetic } from "./arithmetic.js";
 import type { Code, ValType } from "./code.js";
 import {
   extractLane,
@@ -29,7 +27,6 @@ import {
   localTee,
   memory,
   op,
-  replaceLane,
   shuffle,
   v128Const,
 } from "./code.js";
@@ -54,9 +51,6 @@ export interface Values {
   inScope(print: () => Code): Code;
 }
 
-/** The first parameters of every kernel: its first block, the block after its last, and the address of its scratch. */
-export const kernelParameters = ["from", "to", "scratch"] as const;
-
 export interface ValueOptions {
   readonly lanes: number;
   /** Whether multiply-adds of vecs are one instruction of relaxed SIMD. */
@@ -67,8 +61,6 @@ export interface ValueOptions {
 type Of<Kind extends Value["kind"]> = Extract<Value, { kind: Kind }>;
 
 export function createValues(kernel: Kernel, { lanes, relaxed, functions }: ValueOptions): Values {
-  const pointers = findPointers(kernel);
-  const sizes = elementSizes(kernel);
   const firstLocal = kernelParameters.length + kernel.parameters.length;
   const locals: ValType[] = [];
   const registers = new Map<string, number>();
@@ -121,6 +113,13 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     lookups,
   });
 
+  const { unary, binary, horizontal, integer, compare } = createArithmetic({ of, local, isWide, functions });
+  const { isPointer, hasPointer, inBytes, assigned } = createAddresses(kernel, {
+    of,
+    indexOf,
+    isKept: (value) => kept.has(value),
+  });
+
   function inScope(print: () => Code): Code {
     scopes.push([]);
     const code = print();
@@ -148,7 +147,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     if (before !== undefined) return localGet(before);
     switch (value.kind) {
       case "register":
-        if (pointers.has(value.name)) bug(`${kernel.name} uses the pointer ${value.name} as a number`);
+        if (isPointer(value.name)) bug(`${kernel.name} uses the pointer ${value.name} as a number`);
         return localGet(indexOf(value));
       case "const":
         return value.type === "f32" ? f32Const(value.value) : i32Const(value.value);
@@ -244,96 +243,6 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return op("f32x4.splat", of(x));
   }
 
-  function unary({ fn, type, x }: Of<"unary">): Code {
-    switch (fn) {
-      case "exp":
-      case "log":
-      case "tanh":
-      case "erf":
-        if (isWide(type)) return functions.math(fn, of(x));
-        return extractLane(functions.math(fn, op("f32x4.splat", of(x))), 0);
-      case "sin":
-      case "cos":
-        return eachLane(type, [x], (one = []) => functions.host(fn, one));
-      case "f32":
-        return of(x);
-      default: {
-        const name = fn === "round" ? "nearest" : fn;
-        return isWide(type) ? op(`f32x4.${name}`, of(x)) : op(`f32.${name}`, of(x));
-      }
-    }
-  }
-
-  function binary({ fn, type, a, b }: Of<"binary">): Code {
-    switch (fn) {
-      case "pow":
-        return eachLane(type, [a, b], (x = [], y = []) => functions.host(fn, x, y));
-      case "min":
-      case "max":
-        if (!isWide(type)) return op(`f32.${fn}`, of(a), of(b));
-        // `pmax(x, 0)` is one instruction of the processor, where `max` takes several. If x is NaN, it gives NaN, as it must.
-        if (isConstant(b)) return op(`f32x4.p${fn}`, of(a), of(b));
-        if (isConstant(a)) return op(`f32x4.p${fn}`, of(b), of(a));
-        return extreme(fn, of(a), of(b));
-      default:
-        return isWide(type) ? op(`f32x4.${fn}`, of(a), of(b)) : op(`f32.${fn}`, of(a), of(b));
-    }
-  }
-
-  /**
-   * The larger or smaller of two vecs, lane by lane. `pmax(a, b)` is `a < b ? b : a`, one instruction of the processor, where `max` takes
-   * eight. If a lane is NaN in one operand, the two orders of the operands give different results, one of which is NaN, and or-ing the bits
-   * of both keeps it NaN. Everywhere else both orders give the same number (of zeros with different signs, the or gives -0).
-   */
-  function extreme(fn: "min" | "max", a: Code, b: Code): Code {
-    const [x, y] = [local("v128"), local("v128")];
-    const straight = op(`f32x4.p${fn}`, localTee(x, a), localTee(y, b));
-    return op("v128.or", straight, op(`f32x4.p${fn}`, localGet(y), localGet(x)));
-  }
-
-  function eachLane(type: ValueType, operands: readonly Value[], f: (...lanes: Code[]) => Code): Code {
-    if (!isWide(type)) return f(...operands.map(of));
-    const wholes = operands.map((operand) => ({ index: local("v128"), code: of(operand) }));
-    const set = wholes.flatMap(({ index, code }) => localSet(index, code));
-    const laneOf = (lane: number): Code =>
-      f(...wholes.map(({ index }) => extractLane(localGet(index), lane)));
-    const first = op("f32x4.splat", laneOf(0));
-    return [...set, ...[1, 2, 3].reduce((all, lane) => replaceLane(all, lane, laneOf(lane)), first)];
-  }
-
-  function horizontal({ fn, x }: Of<"horizontal">): Code {
-    if (!isWide(x.type)) return of(x);
-    const [all, halves] = [local("v128"), local("v128")];
-    const combine = (a: Code, b: Code): Code => op(`f32x4.${fn}`, a, b);
-    const swapped = (whole: number, order: readonly number[]): Code =>
-      shuffle(localGet(whole), localGet(whole), order);
-    const two = combine(localTee(all, of(x)), swapped(all, [2, 3, 0, 1]));
-    return extractLane(combine(localTee(halves, two), swapped(halves, [1, 0, 3, 2])), 0);
-  }
-
-  function integer({ fn, a, b }: Of<"int">): Code {
-    switch (fn) {
-      case "min":
-      case "max": {
-        const [x, y] = [local("i32"), local("i32")];
-        const isLess = op(fn === "min" ? "i32.lt_s" : "i32.gt_s", localGet(x), localGet(y));
-        return op("select", localTee(x, of(a)), localTee(y, of(b)), isLess);
-      }
-      case "div":
-      case "rem":
-      case "shr":
-        return op(`i32.${fn}_s`, of(a), of(b));
-      default:
-        return op(`i32.${fn}`, of(a), of(b));
-    }
-  }
-
-  function compare({ fn, a, b }: Of<"compare">): Code {
-    if (a.type === "f32") return op(`f32.${fn}`, of(a), of(b));
-    const name = fn === "lt" || fn === "le" ? (`i32.${fn}_s` as const) : (`i32.${fn}` as const);
-    return op(name, of(a), of(b));
-  }
-
   function load(name: Opcode, { place, address }: Extract<Value, { address: Address }>): Code {
     const { base, offset } = inBytes(place, address);
     return memory(name, offset, bytesOf(place.element), base);
@@ -391,64 +300,6 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, bytes, base, of(value));
   }
 
-  /** The offset of an instruction is added without wrapping, so it must not be negative. */
-  function inBytes(place: Place, { base, offset }: Address): { base: Code; offset: number } {
-    if (place.kind === "doubles") return bug("kernels in WebAssembly have no float64");
-    const key = placeKey(place);
-    const size = bytesOf(place.element);
-    const start = base ? addressOf(base, key, size) : baseOf(key);
-    if (offset >= 0) return { base: start, offset: offset * size };
-    return { base: op("i32.add", start, i32Const(offset * size)), offset: 0 };
-  }
-
-  /** The address of an element, in bytes from the start of memory; `value` is its number, counted from the start of a place. */
-  function addressOf(value: Value, place: string, size: number): Code {
-    const pointer = carrier(value, (name) => pointers.has(name));
-    if (pointer && pointers.get(pointer.name) === place) return withPointer(value, size);
-    if (value.kind === "const" && value.value === 0) return baseOf(place);
-    return op("i32.add", baseOf(place), scaled(value, size));
-  }
-
-  /** A sum with a pointer among its terms. */
-  function withPointer(value: Value, size: number): Code {
-    if (value.kind === "register") return localGet(indexOf(value));
-    if (value.kind !== "int") return bug("a pointer in something that is not a sum");
-    const isLeft = carrier(value.a, (name) => pointers.has(name)) !== undefined;
-    if (isLeft)
-      return op(
-        value.fn === "sub" ? "i32.sub" : "i32.add",
-        withPointer(value.a, size),
-        scaled(value.b, size),
-      );
-    return op("i32.add", withPointer(value.b, size), scaled(value.a, size));
-  }
-
-  /** A value times 1, 2 or 4. */
-  function scaled(value: Value, size: number): Code {
-    if (size === 1) return of(value);
-    if (value.kind === "const") return i32Const(value.value * size);
-    if (value.kind === "int" && !kept.has(value)) {
-      if (value.fn === "add") return op("i32.add", scaled(value.a, size), scaled(value.b, size));
-      if (value.fn === "mul" && value.b.kind === "const")
-        return op("i32.mul", of(value.a), i32Const(value.b.value * size));
-    }
-    return op("i32.shl", of(value), i32Const(size >> 1));
-  }
-
-  function baseOf(place: string): Code {
-    if (place === scratchPlace || place.startsWith(`${scratchPlace}:`))
-      return localGet(kernelParameters.indexOf("scratch"));
-    const index = kernel.parameters.findIndex(({ name }) => name === place);
-    return localGet(
-      index < 0 ? bug(`${kernel.name} has no parameter ${place}`) : kernelParameters.length + index,
-    );
-  }
-
-  function assigned(register: Register, value: Value): Code {
-    const place = pointers.get(register.name);
-    return place === undefined ? of(value) : addressOf(value, place, sizes.get(place) ?? 4);
-  }
-
   function keepShared(statement: Statement): Code {
     kept.clear();
     release(ofStatement);
@@ -460,16 +311,6 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       kept.set(value, index);
       return code;
     });
-  }
-
-  /** Whether a value is part of an address, which is not a number here. */
-  function hasPointer(value: Value): boolean {
-    if (value.type !== "i32" || value.kind === "load_i32") return false;
-    let found = false;
-    walkValue(value, (inner) => {
-      if (inner.kind === "register" && pointers.has(inner.name)) found = true;
-    });
-    return found;
   }
 
   const constants = (): Code => [...known.values()].flatMap(({ local, code }) => localSet(local, code));
@@ -484,8 +325,4 @@ function boundOf({ fn, a, b, then, otherwise }: Of<"select_compare">): "max" | u
 function isSame(a: Value, b: Value): boolean {
   if (a.kind === "splat" && b.kind === "splat") return isSame(a.x, b.x);
   return a === b || (a.kind === "const" && b.kind === "const" && Object.is(a.value, b.value));
-}
-
-function isConstant(value: Value): boolean {
-  return value.kind === "const" || (value.kind === "splat" && value.x.kind === "const");
 }

@@ -13,7 +13,6 @@ import type { Model } from "#node/read-model.js";
 import { readRules } from "#node/read-model.js";
 import { writeDumpSteps } from "#node/write-dump.js";
 import type { WrittenFile } from "#node/write-file.js";
-import { writeFileAtomically } from "#node/write-file.js";
 import { readRuns } from "../inputs/runs.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -113,18 +112,15 @@ async function writeCase(
     `# Shows a fault, in ${reduced.ops} of ${reduced.from} ops: ${lineText(commandFor(fault, path))}\n`,
     ...(text === undefined ? [] : [`${text}\n\n`]),
   ];
-  const steps = writeDumpSteps(reduced.module, path, { inputs: files, head: head.join("") });
-  const net = await interruptible(steps);
   const inputs = reduced.isRandom ? [] : [...reduced.inputs];
-  const values = inputs.map(([name, { data }]) => {
-    const file = inputPath(path, name);
-    const json = JSON.stringify([...data]);
-    const { value, diagnostics } = writeFileAtomically(file, `${json}\n`, files);
-    return { written: value ? [{ path: file, bytes: json.length + 1 }] : [], diagnostics };
-  });
-  const all = [...net.diagnostics, ...values.flatMap((one) => one.diagnostics)];
-  session.code = Math.max(session.code, report(session.terminal, all, new Map()));
-  return [...(net.value ?? []), ...values.flatMap(({ written }) => written)];
+  const others = inputs.map(([name, { data }]) => ({
+    path: inputPath(path, name),
+    text: `${JSON.stringify([...data])}\n`,
+  }));
+  const steps = writeDumpSteps(reduced.module, path, { inputs: files, head: head.join(""), others });
+  const { value = [], diagnostics } = await interruptible(steps);
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+  return value;
 }
 
 function jsonOf({ fault, ...rest }: Bisection): object {

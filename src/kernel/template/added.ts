@@ -10,8 +10,8 @@ import type { Operand } from "../part/operands.js";
 import { reads } from "../part/operands.js";
 import type { Steps } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
-import type { Factors } from "../part/team.js";
-import { windowRow } from "../part/team.js";
+import type { Factors } from "../part/team-product.js";
+import { windowRow } from "../part/team-product.js";
 import type { Context } from "./context.js";
 import { sourceOf, windowOf } from "./context.js";
 

@@ -8,8 +8,9 @@ import { weightColumns } from "../part/columns.js";
 import { foldPixels, starts } from "../part/folds.js";
 import type { Place } from "../ir/ir.js";
 import { storeResult } from "../part/steps.js";
-import type { TeamProduct } from "../part/team.js";
-import { eachVector, emitTeamProduct, flatItems, plainRow, productItems, teamBlocks } from "../part/team.js";
+import type { TeamProduct } from "../part/team-product.js";
+import { eachVector, flatItems, teamBlocks } from "../part/team.js";
+import { emitTeamProduct, plainRow, productItems } from "../part/team-product.js";
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 

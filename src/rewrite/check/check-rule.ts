@@ -20,6 +20,7 @@ import type { ValueKind } from "./draw-values.js";
 import { drawInput, drawInteger, valueKinds } from "./draw-values.js";
 import { integersOf } from "./sample-integers.js";
 import { sampleRule } from "./sample-rule.js";
+import { createSeeker } from "./wishes.js";
 import { workOf } from "./work.js";
 
 export interface RuleCheckOptions {
@@ -132,20 +133,27 @@ function applied(
   },
 ): Applied {
   const random = seededRandom(how.seed);
+  const seeker = createSeeker(seededRandom(how.seed + 2));
   const misses = new Map<Miss["kind"], Places>();
   const before = found.compared;
   let places = 0;
   for (let attempt = 0; attempt < how.attempts; attempt += 1) {
     const compared = found.compared - before;
     if (isEnough({ attempt, places, compared, misses }, how.samples, how.attempts)) break;
-    const sample = sampleRule(rule, random, options.createStore(), how.elements);
-    if (!sample || (how.elements === "integers" && !hasIntegers(sample.module))) continue;
+    const sample = sampleRule(rule, random, options.createStore(), how.elements, seeker.wishes);
+    if (!sample || (how.elements === "integers" && !hasIntegers(sample.module))) {
+      seeker.failed();
+      continue;
+    }
     const left: Side = sample;
     const once = applyOnce(rule, left);
     if (!("right" in once)) {
       noteMiss(misses, once.miss, left);
+      if (once.miss) seeker.missed(once.miss);
+      else seeker.failed();
       continue;
     }
+    seeker.applied();
     const { right } = once;
     noteCost(costlier, left, right);
     for (const kind of kindsAt(rule, places)) tryInputs(found, { rule, left, right, kind, random });

@@ -3,7 +3,9 @@
 import type { OpName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
+import { itemName } from "../rule/aim.js";
 import type { EachPattern, OpPattern, Pattern, UserRule } from "../rule/rule.js";
+import type { Wishes } from "./wishes.js";
 
 /** A term without choices. */
 export type PlainPattern = PlainVariable | Extract<Pattern, { kind: "uniform" }> | PlainOp;
@@ -28,13 +30,14 @@ export interface PlainRule {
 }
 
 /** Undefined if the choices do not fit together, which is seldom. */
-export function choosePattern(rule: UserRule, random: Random): PlainRule | undefined {
+export function choosePattern(rule: UserRule, random: Random, wishes: Wishes): PlainRule | undefined {
   const choices: Choices = {
     random,
     ops: new Map(),
     binders: new Map(rule.roots.flatMap((root) => bindersOf(root))),
     assumed: new Map(),
     lengths: new Map(),
+    wishes,
     open: new Set(),
   };
   for (const { name, pattern } of rule.hints.terms)
@@ -59,6 +62,7 @@ interface Choices {
   readonly assumed: Map<string, Pattern>;
   /** The lengths of lists. */
   readonly lengths: Map<string, number>;
+  readonly wishes: Wishes;
   /** The names whose ops are being chosen. */
   readonly open: Set<string>;
 }
@@ -110,7 +114,7 @@ function chooseVariable(choices: Choices, of: string, item: Item | undefined): P
 }
 
 function chooseOp(choices: Choices, pattern: OpPattern, item: Item | undefined): PlainOp {
-  const { random, lengths } = choices;
+  const { random, lengths, wishes } = choices;
   const lists = pattern.operands.filter((operand) => operand.kind === "each");
   const ops = lists.length === 0 ? pattern.ops : [random.pick(pattern.ops)];
   const operands = ops[0] ? opOf(ops[0]).operands : [];
@@ -119,7 +123,7 @@ function chooseOp(choices: Choices, pattern: OpPattern, item: Item | undefined):
   const chosen = pattern.operands.flatMap((operand): PlainPattern[] => {
     if (operand.kind !== "each") return [choose(choices, operand, item)];
     const own = [...operand.lists];
-    const known = own.map((name) => lengths.get(name)).find((one) => one !== undefined);
+    const known = own.map((name) => lengths.get(name) ?? wishes.count(name)).find((one) => one !== undefined);
     const isLast = operand === lists.at(-1);
     const length = known ?? (isLast ? spare : random.int(0, spare));
     spare = Math.max(0, spare - length);
@@ -131,10 +135,6 @@ function chooseOp(choices: Choices, pattern: OpPattern, item: Item | undefined):
 
 function nameOf(name: string, item: Item | undefined): string {
   return item?.each.lists.has(name) ? itemName(name, item.index) : name;
-}
-
-function itemName(name: string, index: number): string {
-  return `${name}.${index}`;
 }
 
 function bindersOf(pattern: Pattern | EachPattern): (readonly [string, OpPattern])[] {

@@ -108,6 +108,15 @@ export function drawConstant(
   }
 }
 
+/** Fills a constant with numbers between two, which both occur if there is room. */
+export function drawBetween(
+  random: Random,
+  { least, greatest }: { readonly least: number; readonly greatest: number },
+): Fill {
+  return (index) =>
+    index === 0 ? least : index === 1 ? greatest : least + (greatest - least) * random.next();
+}
+
 function pickSpecial(random: Random, literals: readonly number[]): number {
   if (literals.length === 0 || random.next() < 0.7) return random.pick(special);
   const literal = random.pick(literals);

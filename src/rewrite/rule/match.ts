@@ -6,6 +6,7 @@ import { outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
 import { sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import type { Aim } from "./aim.js";
 import type { Ref } from "./replacement-builder.js";
 import { createBuilder } from "./replacement-builder.js";
 import type { Condition, Match, NativeRule, Rule } from "./rule.js";
@@ -80,7 +81,7 @@ export type Miss =
   /** A covered node has another use: a node that reads it, or the net, of which it is an output. */
   | { readonly kind: "use"; readonly node: Node; readonly reader?: Node }
   /** A term of `where` has no value. */
-  | { readonly kind: "where"; readonly name: string }
+  | { readonly kind: "where"; readonly name: string; readonly match: Match; readonly aim?: Aim | undefined }
   /** The part of `when` that does not hold. */
   | { readonly kind: "condition"; readonly condition: Condition; readonly match: Match }
   /** The operands or attributes of the right side do not fit together. */
@@ -120,9 +121,9 @@ function conclude({ rule, module, onMiss }: Problem, found: Found): Application 
   if (use) return miss(use);
   const values = new Map<string, AttributeValue>(found.values);
   const match: Match = { ...found, module, roots, values };
-  for (const { name, compute } of rule.values) {
+  for (const { name, compute, aim } of rule.values) {
     const value = compute(match);
-    if (value === undefined) return miss({ kind: "where", name });
+    if (value === undefined) return miss({ kind: "where", name, match, aim });
     values.set(name, value);
   }
   const failed = rule.conditions.find((condition) => !condition.holds(match));

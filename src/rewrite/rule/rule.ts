@@ -4,6 +4,8 @@ import type { Span } from "#diagnostic/diagnostic.js";
 import type { Attributes } from "#ops/op.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
+import type { Random } from "#ops/random.js";
+import type { Aim, Wish } from "./aim.js";
 import type { ReplacementBuilder, Ref } from "./replacement-builder.js";
 
 /** The left side of a rule, and what a check needs to draw operands that it matches. */
@@ -51,12 +53,16 @@ export interface Value {
   readonly name: string;
   readonly span: Span;
   readonly compute: Compute;
+  /** What would give it a value. */
+  readonly aim?: Aim;
 }
 
 /** A part of `when`. */
 export interface Condition {
   readonly span: Span;
   readonly holds: (match: Match) => boolean;
+  /** What would make it hold, where it does not. */
+  readonly aim?: (match: Match, random: Random) => readonly Wish[] | undefined;
   /** The terms in it that depend on the match, such as `channels(x)`: their values explain why it does not hold. */
   readonly terms: readonly { readonly span: Span; readonly compute: Compute }[];
 }

@@ -8,6 +8,7 @@ import { nodeOf } from "#ir/graph.js";
 import { isOp, opOf } from "#ops/index.js";
 import { evalScalar } from "#ops/scalar-eval.js";
 import { operand as scalarOperand } from "#ops/scalar.js";
+import { numberAim } from "./aims.js";
 import { compileAttributes } from "./compile-attributes.js";
 import { compileFunction, compilePredicate, compileQuestion, isQuestion } from "./compile-function.js";
 import { ruleFunctions } from "./functions.js";
@@ -214,6 +215,7 @@ function foldNumbers(name: OpName, terms: readonly ValueTerm[]): ValueTerm | und
     kind: "value",
     type: "number",
     closed: terms.every((term) => term.closed),
+    aim: numberAim(name, terms),
     compute: (match, item) => {
       const numbers = terms
         .map((term) => term.compute(match, item))

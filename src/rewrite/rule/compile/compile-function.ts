@@ -10,12 +10,15 @@ import { isOneOf, setOf } from "./classes.js";
 import { fail } from "./fail.js";
 import type { RuleFunction } from "./functions.js";
 import { ruleFunctions } from "./functions.js";
+import type { Aim } from "../aim.js";
+import { itemName } from "../aim.js";
 import type { Predicate } from "../predicate.js";
 import { askPredicate } from "../predicate.js";
 import type { Compute, Match } from "../rule.js";
 import type { CompileTerm, Scope, Variable } from "./scope.js";
 import { usable } from "./scope.js";
 import { copyOf, mostSteps, solveAt } from "../solve.js";
+import { isCount } from "./function-aims.js";
 import type { Term, ValueTerm } from "./term.js";
 import { expectValue } from "./term.js";
 
@@ -80,6 +83,7 @@ export function compileFunction(
       kind: "value",
       type: fn.result === "number" ? "list" : "boolean",
       closed,
+      aim: fn.aim && eachAim(fn.aim, only),
       compute: (match, item) => {
         const own = computed(match, item);
         const each = own && only.of(match, item).map((node) => fn.evaluate(match, [node], own));
@@ -93,6 +97,7 @@ export function compileFunction(
     kind: "value",
     type: fn.result,
     closed,
+    aim: functionAim(fn, only, values),
     compute: (match, item) => {
       const own = computed(match, item);
       return (
@@ -104,6 +109,46 @@ export function compileFunction(
         )
       );
     },
+  };
+}
+
+/** What gives a function of one tensor, of a list's length or of values another value. */
+function functionAim(
+  fn: RuleFunction,
+  only: NodesOf | undefined,
+  values: readonly ValueTerm[],
+): Aim | undefined {
+  const { aim, back } = fn;
+  if (aim && only)
+    return (match, wanted, random) => {
+      const [node] = only.of(match, undefined);
+      return node && aim(match, node, only.name, wanted, random);
+    };
+  if (fn.parameters[0] === "tensors" && only)
+    return (_match, wanted) =>
+      isCount(wanted) ? [{ kind: "count", of: only.name, count: wanted }] : undefined;
+  const [first] = values;
+  const aimOfFirst = first?.aim;
+  if (!back || !aimOfFirst) return undefined;
+  return (match, wanted, random) => {
+    const given = values.map((term) => term.compute(match)).filter((value) => value !== undefined);
+    const own = given.length === values.length ? back(given, wanted, random) : undefined;
+    // Without a value, its own value may do: it is the list that has none.
+    return own === undefined && given.length === values.length ? undefined : aimOfFirst(match, own, random);
+  };
+}
+
+/** What gives a function of each value of a list another value: a list of values, or the same for all. */
+function eachAim(aim: NonNullable<RuleFunction["aim"]>, only: NodesOf): Aim {
+  return (match, wanted, random) => {
+    const all = only.of(match, undefined).map((node, at) => {
+      const own = typeof wanted === "object" ? wanted[at] : wanted;
+      return own === undefined && wanted !== undefined
+        ? []
+        : aim(match, node, itemName(only.name, at), own, random);
+    });
+    const known = all.filter((one) => one !== undefined);
+    return known.length < all.length ? undefined : known.flat();
   };
 }
 

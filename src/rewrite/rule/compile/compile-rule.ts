@@ -150,7 +150,7 @@ function compileWhere(scope: Scope, where: RuleItem["where"]): Value[] {
       // Bound in spite of the error, so that its uses are not errors too.
       scope.where.set(name.text, { kind: "value", type: "any", compute: () => undefined, closed: false });
     } else if (term.kind === "value") {
-      values.push({ name: name.text, span, compute: term.compute });
+      values.push({ name: name.text, span, compute: term.compute, ...given({ aim: term.aim }) });
       scope.where.set(name.text, { ...term, compute: (match) => match.values.get(name.text), closed: false });
     } else scope.where.set(name.text, shared(term));
   }
@@ -186,9 +186,11 @@ function compileCondition(scope: Scope, expression: Expression): typeof noCondit
     const holds = (match: Match): boolean => term.compute(match) === true;
     // A condition about an optional op is none where the op is missing.
     const isMissing = (match: Match): boolean => [...asked].some((name) => !match.nodes.has(name));
+    const { aim } = term;
     return [
       {
         span: part.span,
+        ...(aim && { aim: (match, random) => aim(match, true, random) }),
         holds: asked.size === 0 ? holds : (match) => isMissing(match) || holds(match),
         terms: termsIn(scope, part),
       },

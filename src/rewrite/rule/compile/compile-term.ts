@@ -3,6 +3,7 @@
 import type { BinaryExpression, Expression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue } from "#ir/graph.js";
+import { attributeAim, binaryAim, listAim } from "./aims.js";
 import { binaryValue, tensorOps } from "./arithmetic.js";
 import { compileCall } from "./compile-call.js";
 import type { ValueType } from "./functions.js";
@@ -41,12 +42,22 @@ export function compileTerm(scope: Scope, expression: Expression): Term | undefi
       const operand = compileTerm(scope, expression.operand);
       if (!operand) return undefined;
       if (expression.operator === "not")
-        return valueOf(scope, operand, "boolean", expression.operand, ([x]) =>
-          typeof x === "boolean" ? !x : undefined,
+        return valueOf(
+          scope,
+          operand,
+          "boolean",
+          expression.operand,
+          ([x]) => (typeof x === "boolean" ? !x : undefined),
+          (wanted) => (typeof wanted === "boolean" ? !wanted : undefined),
         );
       if (operand.kind === "tensor") return tensorOp("neg", [operand]);
-      return valueOf(scope, operand, "number", expression.operand, ([x]) =>
-        typeof x === "number" ? -x : undefined,
+      return valueOf(
+        scope,
+        operand,
+        "number",
+        expression.operand,
+        ([x]) => (typeof x === "number" ? -x : undefined),
+        (wanted) => (typeof wanted === "number" ? -wanted : undefined),
       );
     }
     default:
@@ -98,6 +109,7 @@ function variableTerm(
         type: variable.type,
         compute: (match) => match.values.get(name),
         closed: false,
+        aim: attributeAim(name),
       };
     case "tensor":
     case "op": {
@@ -136,6 +148,7 @@ function compileList(scope: Scope, items: readonly Expression[]): Term | undefin
     kind: "value",
     type: "list",
     closed: values.every((term) => term.closed),
+    aim: listAim(values),
     compute: (match, item) => {
       const numbers = values
         .map((term) => term.compute(match, item))
@@ -182,6 +195,7 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
       kind: "value",
       type,
       closed: a.closed && b.closed,
+      aim: binaryAim(operator, a, b),
       compute: (match, item) => {
         const x = a.compute(match, item);
         // `and` and `or` evaluate their right side only if they need it: it may have no value otherwise.

@@ -1,12 +1,29 @@
 // The functions that rules may call in `when`, `where` and attributes, with their types.
 
+import { given } from "#diagnostic/given.js";
 import type { AttributeValue, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
 import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { boundsOf, uniformValue } from "../facts.js";
+import type { Random } from "#ops/random.js";
+import type { Wanted, Wish } from "../aim.js";
 import type { Match } from "../rule.js";
+import {
+  boundWishes,
+  elementsWishes,
+  isCount,
+  lastItem,
+  listWithItem,
+  listWithSum,
+  perChannelWishes,
+  rankWishes,
+  sameList,
+  shapeWishes,
+  unpermuted,
+  valueWishes,
+} from "./function-aims.js";
 
 /** The type of a term's value, as far as it is known before a match. */
 export type ValueType = "number" | "boolean" | "list" | "text" | "any";
@@ -24,6 +41,20 @@ export interface RuleFunction {
     nodes: readonly Node[],
     values: readonly AttributeValue[],
   ): AttributeValue | undefined;
+  /** What would give it another value, at one tensor: see `Aim`. `of` is its name. */
+  readonly aim?: (
+    match: Match,
+    node: Node,
+    of: string,
+    wanted: Wanted | undefined,
+    random: Random,
+  ) => readonly Wish[] | undefined;
+  /** What its first argument must be for another value, if it takes values. */
+  readonly back?: (
+    values: readonly AttributeValue[],
+    wanted: Wanted | undefined,
+    random: Random,
+  ) => Wanted | undefined;
 }
 
 /** All functions by name. */
@@ -50,38 +81,66 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
     result: "number",
     evaluate: (_, nodes) => nodes.length,
   },
-  shape: ofTensor("extents, outermost first", "list", (_, node) => node.type.shape),
-  rank: ofTensor("number of axes", "number", (_, node) => node.type.shape.length),
-  channels: ofTensor("extent of the last axis", "number", (_, node) => channels(node.type.shape)),
-  elements: ofTensor("number of elements", "number", (_, node) => elements(node.type.shape)),
-  per_channel: ofTensor("whether all axes but the last are 1", "boolean", (_, node) =>
-    node.type.shape.slice(0, -1).every((extent) => extent === 1),
+  shape: ofTensor("extents, outermost first", "list", (_, node) => node.type.shape, shapeWishes),
+  rank: ofTensor("number of axes", "number", (_, node) => node.type.shape.length, rankWishes),
+  channels: ofTensor(
+    "extent of the last axis",
+    "number",
+    (_, node) => channels(node.type.shape),
+    (match, node, of, wanted) => shapeWishes(match, node, of, lastItem(node.type.shape, wanted)),
   ),
-  value: ofTensor("the number that all elements of a constant are", "number", ({ module }, node) =>
-    uniformValue(module.weights, node),
+  elements: ofTensor("number of elements", "number", (_, node) => elements(node.type.shape), elementsWishes),
+  per_channel: ofTensor(
+    "whether all axes but the last are 1",
+    "boolean",
+    (_, node) => node.type.shape.slice(0, -1).every((extent) => extent === 1),
+    perChannelWishes,
+  ),
+  value: ofTensor(
+    "the number that all elements of a constant are",
+    "number",
+    ({ module }, node) => uniformValue(module.weights, node),
+    valueWishes,
   ),
   least: ofTensor(
     "the least element of a constant",
     "number",
     ({ module }, node) => boundsOf(module.weights, node)?.least,
+    (match, node, of, wanted, random) => boundWishes(match, node, of, wanted, random, "least"),
   ),
   greatest: ofTensor(
     "the greatest element of a constant",
     "number",
     ({ module }, node) => boundsOf(module.weights, node)?.greatest,
+    (match, node, of, wanted, random) => boundWishes(match, node, of, wanted, random, "greatest"),
   ),
   at: ofValues(
     "the item of a list at an index from 0; from the end if negative",
     ["list", "number"],
     "number",
     ([list, index]) => numbers(list)?.at(Number(index)),
+    listWithItem,
   ),
-  length: ofValues("number of items", ["list"], "number", ([list]) => numbers(list)?.length),
-  sum: ofValues("the sum of a list", ["list"], "number", ([list]) =>
-    numbers(list)?.reduce((sum, item) => sum + item, 0),
+  length: ofValues(
+    "number of items",
+    ["list"],
+    "number",
+    ([list]) => numbers(list)?.length,
+    (_, wanted) => (isCount(wanted) ? Array.from({ length: wanted }) : undefined),
   ),
-  same: ofValues("whether all items of a list are equal", ["list"], "boolean", ([list]) =>
-    numbers(list)?.every((item, _, [first]) => item === first),
+  sum: ofValues(
+    "the sum of a list",
+    ["list"],
+    "number",
+    ([list]) => numbers(list)?.reduce((sum, item) => sum + item, 0),
+    listWithSum,
+  ),
+  same: ofValues(
+    "whether all items of a list are equal",
+    ["list"],
+    "boolean",
+    ([list]) => numbers(list)?.every((item, _, [first]) => item === first),
+    sameList,
   ),
   permute: ofValues(
     "the items of a list in the order of a permutation",
@@ -93,9 +152,14 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
       const known = picked?.filter((item) => item !== undefined);
       return known?.length === picked?.length ? known : undefined;
     },
+    unpermuted,
   ),
-  ascending: ofValues("whether a list is 0, 1, 2, …", ["list"], "boolean", ([list]) =>
-    numbers(list)?.every((item, index) => item === index),
+  ascending: ofValues(
+    "whether a list is 0, 1, 2, …",
+    ["list"],
+    "boolean",
+    ([list]) => numbers(list)?.every((item, index) => item === index),
+    ([list], wanted) => (wanted === true ? numbers(list)?.map((_, index) => index) : undefined),
   ),
   image_padding: ofValues(
     "[top, bottom, left, right] of a pad of [n, h, w, c]; no value if other axes are padded",
@@ -124,12 +188,14 @@ function ofTensor(
   doc: string,
   result: ValueType,
   evaluate: (match: Match, node: Node) => AttributeValue | undefined,
+  aim?: RuleFunction["aim"],
 ): RuleFunction {
   return {
     doc,
     parameters: ["tensor"],
     result,
     evaluate: (match, [node]) => node && evaluate(match, node),
+    ...given({ aim }),
   };
 }
 
@@ -138,8 +204,15 @@ function ofValues(
   parameters: readonly ValueType[],
   result: ValueType,
   evaluate: (values: readonly AttributeValue[]) => AttributeValue | undefined,
+  back?: RuleFunction["back"],
 ): RuleFunction {
-  return { doc, parameters, result, evaluate: (_match, _nodes, values) => evaluate(values) };
+  return {
+    doc,
+    parameters,
+    result,
+    evaluate: (_match, _nodes, values) => evaluate(values),
+    ...given({ back }),
+  };
 }
 
 function numbers(value: AttributeValue | undefined): readonly number[] | undefined {

@@ -3,6 +3,7 @@
 import type { Expression } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Ref } from "../replacement-builder.js";
+import type { Aim, Wanted } from "../aim.js";
 import type { ValueType } from "./functions.js";
 import type { Compute, Construct } from "../rule.js";
 import type { Problems } from "./fail.js";
@@ -15,6 +16,8 @@ export type Term =
       readonly compute: Compute;
       /** Whether it depends on no variable, so that it can be computed immediately. */
       readonly closed: boolean;
+      /** What would give it another value; absent if it is closed, or if that is not simple to say. */
+      readonly aim?: Aim | undefined;
     }
   | {
       readonly kind: "tensor";
@@ -76,9 +79,11 @@ export function valueOf(
   type: ValueType,
   expression: Expression,
   compute: (values: readonly AttributeValue[]) => AttributeValue | undefined,
+  back: (wanted: Wanted) => Wanted | undefined,
 ): Term | undefined {
   const value = expectValue(scope, term, type, expression);
   if (!value) return undefined;
+  const { aim } = value;
   return {
     ...value,
     type,
@@ -86,6 +91,12 @@ export function valueOf(
       const x = value.compute(match, item);
       return x === undefined ? undefined : compute([x]);
     },
+    aim:
+      aim &&
+      ((match, wanted, random) => {
+        const own = wanted === undefined ? undefined : back(wanted);
+        return wanted !== undefined && own === undefined ? undefined : aim(match, own, random);
+      }),
   };
 }
 
