@@ -14,7 +14,7 @@ const config: KnipConfig = {
     "bench/*.ts",
     "examples/web/{compile,main,vite.config}.ts",
     "examples/web/detect/{faces,text}.ts",
-    "examples/web/playground/{assisting,graphviz,page,worker}.ts",
+    "examples/web/playground/{assisting,page,worker}.ts",
     "examples/vscode/{extension.ts,pack.mts}",
     "test/**/*.test.ts",
     "test/**/*.mjs",

@@ -122,6 +122,7 @@ export type { LiftOptions } from "#inspect/lift.js";
 export { graphJson } from "#inspect/json.js";
 export type { GraphJson, NodeJson } from "#inspect/json.js";
 export { graphDot } from "#inspect/dot.js";
+export { graphSvg } from "#film/svg.js";
 export { explain, explainKernels, explainText } from "#report/explain.js";
 export { interpret } from "#interpret/interpret.js";
 export { interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";

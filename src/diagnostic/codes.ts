@@ -165,7 +165,6 @@ export const codeGroups = {
         "A sum of integers has a zero point, which kernels of the target do not take: the pass `center-integers` did not run, or ran for another target.",
       "wrong-module": "A graph that a program built is not valid.",
       "failed-pass": "A pass that a program added throws, or leaves a graph that is not valid.",
-      "graph-too-large": "A graph has too many nodes for a picture.",
       "too-large-to-embed": "The weights are too large to be embedded in a module.",
     },
   },

@@ -61,6 +61,8 @@ interface Lifetime {
 export interface NodeVersion extends Lifetime {
   readonly id: NodeId;
   readonly name: string;
+  /** The blocks by structure that it is in, the outermost first; the path in its name may give further ones inside. */
+  readonly blocks?: readonly string[];
   readonly op: string;
   /** What kind of work the op does, which its colour shows. */
   readonly kind: "input" | "constant" | "sum" | "elementwise" | "pool" | "move" | "other";

@@ -76,7 +76,7 @@ async function pageOf(
   { made, sources = new Map(), program, sample }: FilmOptions,
 ): Promise<Result<string>> {
   const texts = createSources(sources);
-  const versions = versionsOf(modules, texts);
+  const versions = versionsOf({ steps, modules, compares }, texts);
   const computed: Result<FilmValues> | undefined = sample && (await valuesOf(requests, sample.values));
   if (computed && !computed.value) return { diagnostics: computed.diagnostics };
   const values = computed?.value;

@@ -1,6 +1,7 @@
-// The steps of a film: the graph as written, then the graph after each application of a rule and after each other change by a pass.
+// The steps of a film: the graph as written, then the graph after each application of a rule, after each kernel that a pass makes of nodes, and
+// after each other change by a pass.
 
-import type { NodeId } from "#ir/graph.js";
+import type { KernelId, KernelPlan, Node, NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
 import type { FilmPass, Step } from "./data.js";
@@ -31,18 +32,66 @@ export function stepsOf(written: Module, trace: readonly PassRun[]): Steps {
       steps.push({ ...one, pass: passes.length });
       modules.push(module);
     };
-    const cost = applied.length * before.graph.nodes.size;
-    if (cost <= budget) {
+    const kernels = applied.length > 0 ? [] : kernelsMade(before, after);
+    const cost = (applied.length + kernels.length) * before.graph.nodes.size;
+    if (cost > budget) {
+      const what = kernels.length > 0 ? "kernels" : "applications of rules";
+      omitted.push(`The ${applied.length + kernels.length} ${what} by ${pass.name} are one step.`);
+    } else {
       budget -= cost;
       for (const one of applied)
         add({ ...step(one.rule), rule: one.rule, covered: one.covered, made: one.made }, () => one.after());
-    } else omitted.push(`The ${applied.length} applications of rules by ${pass.name} are one step.`);
-    const made = steps.length > first ? applied.at(-1)?.after() : last;
-    if (made?.graph !== after.graph) add(step(pass.name), () => after);
+      for (const { rule, module } of kernels) add({ ...step(rule), rule }, module);
+    }
+    const made = steps.length > first ? (applied.at(-1)?.after() ?? after) : last;
+    if (made.graph !== after.graph) add(step(pass.name), () => after);
     last = after;
     passes.push({ name: pass.name, doc: pass.doc, first, end: steps.length });
   }
   return { passes, steps, modules, omitted };
+}
+
+/** The kernels that a pass made, by the fusion or else the template of each, with the graph after each; none if the pass changed anything else. */
+function kernelsMade(
+  before: Module,
+  after: Module,
+): readonly { readonly rule: string; readonly module: () => Module }[] {
+  const { nodes, kernels, outputs } = before.graph;
+  if (outputs !== after.graph.outputs || nodes.size !== after.graph.nodes.size) return [];
+  const isOnlyGrouped = [...after.graph.nodes.values()].every((node) => {
+    const old = nodes.get(node.id);
+    return old === node || (old !== undefined && isSameBeside(old, node));
+  });
+  const made = [...after.graph.kernels].filter(([id, plan]) => kernels.get(id) !== plan);
+  const isOnlyMore = [...kernels.keys()].every((id) => after.graph.kernels.has(id));
+  if (!isOnlyGrouped || !isOnlyMore) return [];
+  return made.map(([, { fusion, template }], at) => ({
+    rule: fusion ?? template,
+    module: () => (at === made.length - 1 ? after : withKernels(before, after, made.slice(0, at + 1))),
+  }));
+}
+
+/** Whether nodes differ in nothing but their kernel. */
+function isSameBeside({ kernel: _, ...a }: Node, { kernel: __, ...b }: Node): boolean {
+  const keys = Object.keys(a) as (keyof typeof a)[];
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/** The first graph with some of the kernels of the second. */
+function withKernels(
+  before: Module,
+  after: Module,
+  some: readonly (readonly [KernelId, KernelPlan])[],
+): Module {
+  const kernels = new Map([...before.graph.kernels, ...some]);
+  const made = new Set(some.map(([id]) => id));
+  const nodes = new Map(
+    [...before.graph.nodes].map(([id, node]) => {
+      const grouped = after.graph.nodes.get(id);
+      return [id, grouped?.kernel !== undefined && made.has(grouped.kernel) ? grouped : node];
+    }),
+  );
+  return { graph: { ...before.graph, nodes, kernels }, weights: after.weights };
 }
 
 /** Two graphs as the two steps of a film that compares them. Nodes are the same if their names are. */

@@ -3,18 +3,26 @@
 import { printExpression } from "#grammar/printing/print.js";
 import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
-import type { AttributeValue, Graph, KernelId, KernelPlan, Node, NodeId } from "#ir/graph.js";
-import { nodeOf, operands } from "#ir/graph.js";
+import type { Graph, KernelId, KernelPlan, Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
 import { batchedNodes } from "#ir/node-order.js";
 import { printType } from "#ir/type.js";
 import { bytesText, countText, timeText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost } from "#inspect/cost.js";
-import { liftAttributes } from "#inspect/lift-attributes.js";
+import { opFacts } from "#inspect/op-facts.js";
 import { liftWeight } from "#inspect/lift-weights.js";
 import { opOf } from "#ops/index.js";
-import type { NodeVersion, OutputVersion, PlanVersion } from "./data.js";
+import type { NodeVersion, OutputVersion, PlanVersion, Step } from "./data.js";
+import { regionsOf } from "./regions.js";
 import type { Sources } from "./sources.js";
+
+/** Steps with their graphs. Where they are compared, none follows from the one before. */
+export interface StepGraphs {
+  readonly steps: readonly Pick<Step, "covered" | "made">[];
+  readonly modules: readonly (() => Module)[];
+  readonly compares: boolean;
+}
 
 export interface Versions {
   readonly nodes: readonly NodeVersion[];
@@ -23,7 +31,7 @@ export interface Versions {
 }
 
 /** The states of everything in the graphs of the steps, of which each is made when its turn comes, and not kept. */
-export function versionsOf(modules: readonly (() => Module)[], sources: Sources): Versions {
+export function versionsOf({ steps, modules, compares }: StepGraphs, sources: Sources): Versions {
   const nodes = createLifetimes(isSameNode);
   const outputs = createLifetimes<string, Graph["outputs"][number]>((a, b) => a === b);
   const plans = createLifetimes<KernelId, KernelPlan>((a, b) => a === b);
@@ -33,13 +41,16 @@ export function versionsOf(modules: readonly (() => Module)[], sources: Sources)
     plans: [] as Version<PlanVersion>[],
   };
   const isBatched = createBatched();
+  const blocksOf = createBlocks(compares);
   const end = modules.length;
   for (const [step, make] of modules.entries()) {
     const module = make();
     const { graph } = module;
     nodes.next(step, graph.nodes, (node) => {
       const type = printType(node.type, isBatched(graph, node.id) ? graph.batch : undefined);
-      return pushed(result.nodes, { ...nodeVersion(module, node, type, sources), born: step, died: end });
+      const version = nodeVersion(module, node, type, sources);
+      const blocks = blocksOf(graph, node, steps[step]);
+      return pushed(result.nodes, { ...version, ...given({ blocks }), born: step, died: end });
     });
     outputs.next(step, outputsByName(graph), ({ name, node }) =>
       pushed(result.outputs, { name: lineText(name), node, born: step, died: end }),
@@ -79,6 +90,30 @@ function createBatched(): (graph: Graph, id: NodeId) => boolean {
       for (const node of graph.nodes.keys()) if (!known.has(node)) known.set(node, all.has(node));
     }
     return known.get(id) ?? false;
+  };
+}
+
+/** The blocks by structure of nodes: those of the first graph; what a rule made is where it was, and other new nodes are where their operands are. */
+function createBlocks(
+  compares: boolean,
+): (
+  graph: Graph,
+  node: Node,
+  step: StepGraphs["steps"][number] | undefined,
+) => readonly string[] | undefined {
+  const known = new Map<NodeId, readonly string[]>();
+  let last: Graph | undefined;
+  return (graph, node, step) => {
+    if (last === undefined || (compares && last !== graph))
+      for (const [id, blocks] of regionsOf(graph)) if (!known.has(id)) known.set(id, blocks);
+    last = graph;
+    if (known.size === 0 || node.op === "constant" || node.op === "input") return undefined;
+    const own = known.get(node.id);
+    if (own) return own;
+    const near = step?.made.includes(node.id) ? step.covered : node.inputs;
+    const found = near.map((id) => known.get(id)).find((blocks) => blocks !== undefined);
+    if (found) known.set(node.id, found);
+    return found;
   };
 }
 
@@ -139,7 +174,6 @@ function nodeVersion(
 ): Omit<NodeVersion, "born" | "died"> {
   const { graph } = module;
   const op = opOf(node.op);
-  const types = operands(graph, node).map(({ type }) => type);
   const last = op.operands.at(-1);
   return {
     id: node.id,
@@ -150,17 +184,7 @@ function nodeVersion(
     shape: node.type.shape,
     inputs: node.inputs,
     operands: node.inputs.map((_, at) => op.operands[at]?.name ?? (last?.variadic ? last.name : "")),
-    attributes:
-      node.op === "constant"
-        ? []
-        : liftAttributes(node.op, types, node.attributes).map(({ name, value }) => [
-            name,
-            lineText(printExpression(value)),
-          ]),
-    derived: Object.entries(op.derived ?? {}).map(([name, derive]) => [
-      name,
-      derivedText(derive(types, node.attributes)),
-    ]),
+    ...(node.op === "constant" ? { attributes: [], derived: [] } : opFacts(graph, node)),
     ...(node.op === "constant"
       ? {
           weight: lineText(
@@ -173,10 +197,6 @@ function nodeVersion(
     ...given({ kernel: node.kernel, pass: node.origin.pass, rule: node.origin.rule }),
     spans: sources.spansOf(node.origin.spans),
   };
-}
-
-function derivedText(value: AttributeValue): string {
-  return typeof value === "object" ? value.join("x") : lineText(String(value));
 }
 
 function kindOf({ op: name }: Node, macs: number): NodeVersion["kind"] {

@@ -3,7 +3,7 @@
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 
-type Sharp = typeof import("sharp").default;
+export type Sharp = typeof import("sharp").default;
 
 /** How the package is loaded; a test of a machine without it loads otherwise. */
 export const sharpPackage: { load: () => Promise<{ readonly default: Sharp }> } = {

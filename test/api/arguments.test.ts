@@ -238,6 +238,7 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   ],
   graphJson: [module],
   graphDot: [module],
+  graphSvg: [module],
   explain: [module],
   explainRule: [
     optimized,

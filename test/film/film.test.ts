@@ -45,14 +45,14 @@ async function filmFor(module: Module, options: Parameters<typeof optimize>[1] =
   return readPage(page.value!).film;
 }
 
-test("a step for each application of a rule, and for each other pass that changes something", async () => {
+test("a step for each application of a rule, each kernel, and each other pass that changes something", async () => {
   const { steps, passes } = await filmFor(small);
   const shown = steps.map(({ label, pass }) => [label, pass === undefined ? "" : passes[pass]!.name]);
   expect(shown).toEqual([
     ["as written", ""],
     ["add_zero", "canonicalize"],
     ["fold_batch_norm", "fold-batch-norm"],
-    ["fuse", "fuse"],
+    ["convolution", "fuse"],
   ]);
   for (const [index, { first, end }] of passes.entries())
     for (let at = first; at < end; at += 1) expect(steps[at]!.pass).toBe(index);

@@ -16,7 +16,7 @@ import {
   elaborate,
   emit,
   explain,
-  graphDot,
+  graphSvg,
   hasErrors,
   inputNodes,
   load,
@@ -31,9 +31,6 @@ import type { GivenInput, Port, Ran, Remark, Reply, Request } from "./protocol.j
 
 /** Larger nets are shown, but not emitted: their seeded weights would fill the memory of a page. */
 const mostParameters = 20_000_000;
-
-/** Graphviz takes seconds for larger graphs. */
-const mostDrawn = 600;
 
 /** The addresses of weight files that nets may name. */
 export type Addresses = Readonly<Record<string, string>>;
@@ -157,14 +154,7 @@ export function createCompiler(addresses: Addresses, post: (reply: Reply) => voi
     switch (view.kind) {
       case "picture": {
         const module = moduleAfter(model, optimized, view.pass);
-        const drawn = [...module.graph.nodes.values()].filter((node) => node.op !== "constant").length;
-        if (drawn <= mostDrawn) post({ id, kind: "dot", text: graphDot(module) });
-        else
-          post({
-            id,
-            kind: "none",
-            why: `The graph has ${drawn} nodes, which is too much for a picture here; see it as text.`,
-          });
+        post({ id, kind: "picture", svg: graphSvg(module) });
         return;
       }
       case "graph":

@@ -8,7 +8,7 @@ import type { Editor } from "./editor.js";
 import { createEditor } from "./editor.js";
 import { examples } from "./examples.js";
 import type { GivenInput, Port, Reply, Request, View } from "./protocol.js";
-import { createPictures } from "./pictures.js";
+import { imageOf } from "./pictures.js";
 import { showRun } from "./running.js";
 import { hashOf, sharedIn } from "./share.js";
 
@@ -46,7 +46,6 @@ const settling: (() => void)[] = [];
 
 const view = element("view");
 const message = element("message");
-const pictures = createPictures();
 const editor: Editor = createEditor(element("editor"), () => soon(pause));
 
 /** Asks for the view again, after a pause. */
@@ -128,10 +127,10 @@ async function take(reply: Reply): Promise<void> {
     case "text":
       showText(reply.text);
       return;
-    case "dot":
+    case "picture":
       drawings += 1;
       try {
-        const picture = await pictures.draw(reply.text);
+        const picture = await imageOf(reply.svg);
         if (reply.id === last) view.replaceChildren(picture);
       } catch (error) {
         message.textContent = String(error);

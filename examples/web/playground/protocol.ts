@@ -60,9 +60,8 @@ export type Reply = { readonly id: number } & (
       readonly passes: readonly string[];
     }
   | { readonly kind: "sizes"; readonly kernels: number; readonly module: number; readonly weights: number }
-  /** A text, or the DOT text of a picture. */
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "dot"; readonly text: string }
+  | { readonly kind: "picture"; readonly svg: string }
   | {
       readonly kind: "ran";
       readonly outputs: readonly Ran[];

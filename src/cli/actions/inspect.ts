@@ -7,12 +7,14 @@ import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { countsOf, countsText } from "#report/counts.js";
 import { diffGraphs, diffText, printDiff } from "#inspect/diff.js";
+import type { Drawing } from "#film/svg.js";
+import { drawingOf, graphSvg } from "#film/svg.js";
 import { graphDot } from "#inspect/dot.js";
 import { graphJson } from "#inspect/json.js";
 import { printGraph } from "#inspect/lift.js";
-import { graphSvg } from "#inspect/svg.js";
 import { printKernels } from "#kernel/ir/print.js";
 import type { Model } from "#node/read-model.js";
+import type { Sharp } from "#node/sharp.js";
 import { loadSharp } from "#node/sharp.js";
 import { besideOutput, writeDumpSteps } from "#node/write-dump.js";
 import { writeFileAtomically } from "#node/write-file.js";
@@ -116,22 +118,28 @@ async function showGraph(
       });
       return `# ${lineText(module.graph.name)}: ${countsText(counts)}\n\n${printKernels(program)}`;
     }
-    case "svg": {
-      const svg = await graphSvg(module);
-      session.code = Math.max(session.code, report(session.terminal, svg.diagnostics, new Map()));
-      return svg.value;
-    }
+    case "svg":
+      return graphSvg(module);
     case "png": {
-      const [sharp, svg] = [await loadSharp("a picture as PNG"), await graphSvg(module)];
-      const wrong = [...sharp.diagnostics, ...svg.diagnostics];
-      session.code = Math.max(session.code, report(session.terminal, wrong, new Map()));
-      if (!sharp.value || svg.value === undefined) return undefined;
-      const image = sharp.value(Buffer.from(svg.value), { density: 144, limitInputPixels: false });
-      return image.png().toBuffer();
+      const sharp = await loadSharp("a picture as PNG");
+      session.code = Math.max(session.code, report(session.terminal, sharp.diagnostics, new Map()));
+      if (!sharp.value) return undefined;
+      return pngOf(drawingOf(module), sharp.value);
     }
     default:
       return format satisfies never;
   }
+}
+
+/** The most pixels of a PNG file; viewers refuse much larger ones. */
+const mostPixels = 6e7;
+
+/** A drawing as PNG: with two pixels for each of its own, or fewer if it is very large. */
+function pngOf({ svg, width, height }: Drawing, sharp: Sharp): Promise<Buffer> {
+  const scale = Math.min(2, Math.sqrt(mostPixels / (width * height)));
+  return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })
+    .png()
+    .toBuffer();
 }
 
 /** The differences between two graphs, as text or JSON. */

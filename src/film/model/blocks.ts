@@ -1,11 +1,11 @@
-// Blocks of a graph, by the paths in the names of its nodes: `x.2.d.batch_norm` is in `x.2.d`, which is in `x.2`.
+// Blocks of a graph: those by structure (`regions.ts`), and inside these those by the paths in the names of its nodes: `x.2.d.batch_norm` is in
+// `x.2.d`, which is in `x.2`.
 
 import { given } from "#diagnostic/given.js";
 import type { NodeId, NodeVersion } from "../data.js";
 
-/** A block: nodes whose names begin alike. */
 export interface Block {
-  /** The beginning of the names, such as `x.2.d`. */
+  /** What it is called: the beginning of the names of its nodes, such as `x.2.d`, or the title of a block by structure. */
   readonly path: string;
   readonly parent?: Block;
   readonly depth: number;
@@ -24,22 +24,28 @@ export interface Blocks {
 /** The blocks of nodes that are given in topological order. A block has at least two nodes, and not those of its parent alone. */
 export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
   const members = new Map<string, NodeVersion[]>();
-  const paths = new Map<NodeId, readonly string[]>();
+  /** The paths around each path, the outermost first. */
+  const around = new Map<string, readonly string[]>();
+  let all = 0;
   for (const node of nodes) {
-    const own = pathsOf(node.name);
-    paths.set(node.id, own);
-    for (const path of own) {
+    all += 1;
+    const paths = blockPaths(node);
+    for (const [at, path] of paths.entries()) {
       const list = members.get(path);
       if (list) list.push(node);
-      else members.set(path, [node]);
+      else {
+        members.set(path, [node]);
+        around.set(path, paths.slice(0, at));
+      }
     }
   }
   const byPath = new Map<string, Block>();
-  const all = paths.size;
   const ofNode = new Map<NodeId, Block>();
+  const depthOf = (path: string): number => around.get(path)?.length ?? 0;
   for (const [path, list] of [...members].toSorted(([a], [b]) => depthOf(a) - depthOf(b))) {
     if (list.length < 2 || list.length === all) continue;
-    const parent = parentPaths(path)
+    const parent = (around.get(path) ?? [])
+      .toReversed()
       .map((one) => byPath.get(one))
       .find((one) => one !== undefined);
     if (parent?.nodes.length === list.length) continue;
@@ -54,6 +60,11 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
     for (const { id } of list) ofNode.set(id, block);
   }
   return { byPath, ofNode };
+}
+
+/** The paths of all blocks that may contain a node, the outermost first. */
+export function blockPaths({ blocks = [], name }: NodeVersion): readonly string[] {
+  return [...new Set([...blocks, ...pathsOf(name)])];
 }
 
 /** The outermost block around a node that is folded. */
@@ -76,12 +87,4 @@ export function pathsOf(name: string): readonly string[] {
     if (index > 0) paths.push(name.slice(0, index));
   paths.push(name);
   return paths;
-}
-
-function depthOf(path: string): number {
-  return pathsOf(path).length;
-}
-
-function parentPaths(path: string): readonly string[] {
-  return pathsOf(path).slice(0, -1).toReversed();
 }

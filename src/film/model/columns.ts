@@ -9,15 +9,22 @@ export interface ColumnOptions {
   readonly isHead: (box: number) => boolean;
   /** Whether a box is lit: lit boxes stay in one column. */
   readonly isLit: (box: number) => boolean;
+  /** What a box is a part of: a column rather begins with another part. */
+  readonly partOf?: (box: number) => string | undefined;
 }
 
 export interface Columns extends Layout {
   /** The boxes of the ranks with which columns begin, except the first. */
   readonly heads: readonly number[];
+  /** The column of each box. */
+  readonly columnOf: readonly number[];
 }
 
-/** Between columns, and how far lines to the next column go beyond the boxes. */
+/** Between columns, and how far lines to the next column go beyond the boxes at least. */
 const [gap, reach] = [64, 14];
+
+/** The most room for lines side by side, and for one of them. */
+const [mostTracks, mostTrack] = [26, 6];
 
 export function inColumns(
   layout: Layout,
@@ -27,7 +34,7 @@ export function inColumns(
   const { ranks, height, width } = layout;
   const count = Math.round(Math.sqrt((options.aspect * height) / (width + gap)));
   const breaks = count < 2 ? [] : breaksOf(layout, links, count, options);
-  if (breaks.length === 0) return { ...layout, heads: [] };
+  if (breaks.length === 0) return { ...layout, heads: [], columnOf: layout.boxes.map(() => 0) };
 
   const starts = [0, ...breaks];
   const tops = starts.map((rank) => ranks[rank]?.top ?? 0);
@@ -65,6 +72,7 @@ export function inColumns(
     y: point.y - (tops[column] ?? 0),
   });
   const right = (column: number): number => (extents[column]?.high ?? 0) + (lefts[column] ?? 0) + gap / 2;
+  const trackOf = tracksOf(layout, links, columnOf);
   const routes = layout.routes.map((route, at) => {
     const isDown = (route[0]?.y ?? 0) <= (route.at(-1)?.y ?? 0);
     const [from, to] = links[at] ?? [0, 0];
@@ -84,13 +92,15 @@ export function inColumns(
       const last = route[index - 1];
       if (before === undefined || before === column || !last) return [moved];
       const [left, next] = isDown ? [before, column] : [column, before];
-      const bottom = (extents[left]?.bottom ?? 0) + reach;
-      const gutter = right(Math.max(left, next - 1));
+      const track = trackOf(isDown ? from : to, next);
+      const bottom = (extents[left]?.bottom ?? 0) + reach + track.at;
+      const gutter = right(Math.max(left, next - 1)) + track.at - track.of / 2;
+      const top = -reach - (track.of - track.at);
       const hop = [
         { x: move(isDown ? last : point, left).x, y: bottom },
         { x: gutter, y: bottom },
-        { x: gutter, y: -reach },
-        { x: move(isDown ? point : last, next).x, y: -reach },
+        { x: gutter, y: top },
+        { x: move(isDown ? point : last, next).x, y: top },
       ];
       return [...(isDown ? hop : hop.toReversed()), moved];
     });
@@ -101,8 +111,43 @@ export function inColumns(
     routes,
     width: x - gap,
     height: extents.reduce((most, { bottom }) => Math.max(most, bottom), 0),
+    columnOf: layout.places.map(({ y }) => columnOf(y)),
     heads: breaks.map((rank) => ranks[rank]?.boxes[0] ?? -1),
   };
+}
+
+/** Where the line of a value lies among those that go to a column, and how wide these are together. */
+interface Track {
+  readonly at: number;
+  readonly of: number;
+}
+
+/**
+ * The track of each value into a column. The line of the box furthest to the right turns first: then lines side by side do not cross where they go
+ * down and up again.
+ */
+function tracksOf(
+  { places }: Layout,
+  links: readonly (readonly [number, number])[],
+  columnOf: (y: number) => number,
+): (box: number, column: number) => Track {
+  const boxes = new Map<number, Set<number>>();
+  for (const [a, b] of links) {
+    const [first = 0, last = 0] = [a, b]
+      .map((box) => columnOf(places[box]?.y ?? 0))
+      .toSorted((x, y) => x - y);
+    const upper = (places[a]?.y ?? 0) <= (places[b]?.y ?? 0) ? a : b;
+    for (let column = first + 1; column <= last; column += 1)
+      boxes.set(column, (boxes.get(column) ?? new Set()).add(upper));
+  }
+  const tracks = new Map<number, ReadonlyMap<number, Track>>();
+  for (const [column, some] of boxes) {
+    const sorted = [...some].toSorted((a, b) => (places[b]?.x ?? 0) - (places[a]?.x ?? 0));
+    const one = Math.min(mostTrack, mostTracks / sorted.length);
+    const of = one * (sorted.length - 1);
+    tracks.set(column, new Map(sorted.map((box, at) => [box, { at: one * at, of }])));
+  }
+  return (box, column) => tracks.get(column)?.get(box) ?? { at: 0, of: 0 };
 }
 
 /** The ranks that begin columns: near equal parts of the height, and where few lines cross. */
@@ -110,7 +155,7 @@ function breaksOf(
   { ranks, height, rankOf }: Layout,
   links: readonly (readonly [number, number])[],
   count: number,
-  { isHead, isLit }: ColumnOptions,
+  { isHead, isLit, partOf = () => undefined }: ColumnOptions,
 ): number[] {
   // Lines of one value are one line, however many users it has.
   const last = new Map<number, number>();
@@ -136,8 +181,10 @@ function breaksOf(
       const part = (top - start) / step;
       if (part < 0.55 || part > 1.35) continue;
       const isBetween = boxes.some(isLit) && (ranks[rank - 1]?.boxes ?? []).some(isLit);
-      const wish = (boxes.some(isHead) ? 6 : 0) - (isBetween ? 20 : 0);
-      const cost = (crossing[rank] ?? 0) + 4 * Math.abs(part - 1) - wish;
+      const above = new Set((ranks[rank - 1]?.boxes ?? []).flatMap((box) => partOf(box) ?? []));
+      const isInPart = boxes.some((box) => above.has(partOf(box) ?? ""));
+      const wish = (boxes.some(isHead) ? 12 : 0) - (isBetween ? 40 : 0) - (isInPart ? 3 : 0);
+      const cost = (crossing[rank] ?? 0) + 8 * Math.abs(part - 1) - wish;
       if (!best || cost < best.cost) best = { rank, cost };
     }
     if (!best) break;

@@ -2,6 +2,7 @@
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import { given } from "#diagnostic/given.js";
+import { headline } from "#inspect/headline.js";
 import { countText, numberText, shapeText } from "#ir/units.js";
 import type { NodeId, NodeVersion } from "../data.js";
 import type { Block, Blocks } from "./blocks.js";
@@ -23,6 +24,8 @@ export interface SceneBox {
   readonly nodes: readonly NodeId[];
   readonly block?: string;
   readonly kernel?: string;
+  /** What it is a part of, if the options say so. */
+  readonly part?: string;
   readonly change: Change;
   /** Of a block: how many of its nodes are changed. */
   readonly changes: number;
@@ -31,6 +34,8 @@ export interface SceneBox {
   /** The middle. */
   readonly x: number;
   readonly y: number;
+  /** The number of its column, from the left. */
+  readonly column: number;
 }
 
 export interface SceneLink {
@@ -64,13 +69,24 @@ export interface SceneOptions {
   /** The nodes that a step's rule replaced, and what it made of them. */
   readonly became?: { readonly from: readonly NodeId[]; readonly to: readonly NodeId[] };
   readonly isFolded: (block: Block) => boolean;
-  /** To break a tall graph into columns: the aspect of the screen, and the heads of the scene before. */
-  readonly columns?: { readonly aspect: number; readonly heads: ReadonlySet<string> };
+  /** To break a tall graph into columns: the aspect of the screen, and the heads of the scene before. A lower graph stays whole. */
+  readonly columns?: {
+    readonly aspect: number;
+    readonly heads: ReadonlySet<string>;
+    readonly leastHeight?: number;
+  };
+  /** What a node is a part of, that columns rather keep whole. */
+  readonly partOf?: (node: NodeVersion, blocks: Blocks) => string | undefined;
   /** Whether boxes of nodes have room for images of values. */
   readonly hasImage?: (node: NodeVersion) => boolean;
+  /** Whether shapes are beside the links, which need more room then, and not in the boxes. */
+  readonly shapesAtLinks?: boolean;
 }
 
 const gaps = { across: 22, down: 26 } as const;
+
+/** Between ranks with shapes beside the links. */
+const gapWithShapes = 36;
 
 /** Pixels of text and space at scale 1. */
 export const metrics = {
@@ -79,13 +95,15 @@ export const metrics = {
   least: 104,
   withImage: 178,
   most: 250,
+  /** A drawing on paper cannot be asked for more. */
+  mostInDrawing: 340,
   character: 6.4,
   bold: 7.3,
   image: 40,
 } as const;
 
 export function sceneOf(frame: Frame, options: SceneOptions): Scene {
-  const { difference, before, isFolded } = options;
+  const { difference, before, isFolded, partOf } = options;
   const changes = changesOf(difference);
   const ghosts = (before && difference?.removed) ?? [];
   const all = [
@@ -106,7 +124,7 @@ export function sceneOf(frame: Frame, options: SceneOptions): Scene {
     if (!block) {
       boxOf.set(node.id, boxes.length);
       const change = changeOf(node, changes, frame);
-      boxes.push(nodeBox(node, change, options.hasImage?.(node) ?? false));
+      boxes.push({ ...nodeBox(node, change, options), ...given({ part: partOf?.(node, blocks) }) });
       continue;
     }
     let index = blockBoxes.get(block.path);
@@ -147,17 +165,27 @@ export function sceneOf(frame: Frame, options: SceneOptions): Scene {
       if (from !== to && ghosts.includes(from)) link(boxOf.get(from), boxOf.get(to), "", "became");
 
   const edges = links.map(({ from, to }): Link => [from, to]);
-  const tall = layoutOf(boxes, edges, gaps);
+  const tall = layoutOf(boxes, edges, options.shapesAtLinks ? { ...gaps, down: gapWithShapes } : gaps);
   const { columns } = options;
-  const layout = columns
-    ? inColumns(tall, edges, {
-        aspect: columns.aspect,
-        isHead: (box) => columns.heads.has(boxes[box]?.key ?? ""),
-        isLit: (box) => boxes[box]?.change !== "same",
-      })
-    : { ...tall, heads: [] };
+  const layout =
+    columns && tall.height >= (columns.leastHeight ?? 0)
+      ? inColumns(tall, edges, {
+          aspect: columns.aspect,
+          isHead: (box) => columns.heads.has(boxes[box]?.key ?? ""),
+          isLit: (box) => boxes[box]?.change !== "same",
+          partOf: (box) => {
+            const node = nodes.get(boxes[box]?.nodes[0] ?? -1);
+            return node && partOf?.(node, blocks);
+          },
+        })
+      : { ...tall, heads: [], columnOf: [] };
   return {
-    boxes: boxes.map((box, at) => ({ ...box, x: layout.places[at]?.x ?? 0, y: layout.places[at]?.y ?? 0 })),
+    boxes: boxes.map((box, at) => ({
+      ...box,
+      x: layout.places[at]?.x ?? 0,
+      y: layout.places[at]?.y ?? 0,
+      column: layout.columnOf[at] ?? 0,
+    })),
     links: links.map((one, at) => {
       const points = layout.routes[at] ?? [];
       const heights = points.map(({ y }) => y);
@@ -171,7 +199,7 @@ export function sceneOf(frame: Frame, options: SceneOptions): Scene {
   };
 }
 
-type Unplaced = Omit<SceneBox, "x" | "y">;
+type Unplaced = Omit<SceneBox, "x" | "y" | "column">;
 
 /** Whether a node has a box of its own. Constants are lines of the details of their users. */
 export function isDrawn({ op }: NodeVersion): boolean {
@@ -193,8 +221,9 @@ function changeOf(node: NodeVersion, changes: ReadonlyMap<NodeId, Change>, { nod
   return isOther ? "changed" : "same";
 }
 
-function nodeBox(node: NodeVersion, change: Change, hasImage: boolean): Unplaced {
-  const lines = [headline(node), detail(node)].filter((line) => line !== "");
+function nodeBox(node: NodeVersion, change: Change, { hasImage, shapesAtLinks }: SceneOptions): Unplaced {
+  const details = shapesAtLinks ? costs(node) : shapeAndMacs(node);
+  const lines = [headline(node.op, node), ...(details === "" ? [] : [details])];
   return {
     key: `n${node.id}`,
     kind: "node",
@@ -205,20 +234,24 @@ function nodeBox(node: NodeVersion, change: Change, hasImage: boolean): Unplaced
     ...given({ kernel: node.kernel }),
     change,
     changes: change === "same" ? 0 : 1,
-    ...sizeOf([node.name, ...lines], hasImage),
+    ...sizeOf(
+      [node.name, ...lines],
+      hasImage?.(node) ?? false,
+      shapesAtLinks ? metrics.mostInDrawing : metrics.most,
+    ),
   };
 }
 
-/** `conv2d  3x3, stride 2x2`. */
-function headline({ op, attributes, derived }: NodeVersion): string {
-  const shown = [...derived.filter(([name]) => name === "kernel"), ...attributes].map(([name, value]) =>
-    name === "kernel" ? value : `${name} ${value}`,
-  );
-  return shown.length === 0 ? op : `${op}  ${shown.join(", ")}`;
+function shapeAndMacs({ shape, macs }: NodeVersion): string {
+  return [shapeText(shape), ...(macs > 0 ? [`${countText(macs)} MACs`] : [])].join("  ·  ");
 }
 
-function detail({ shape, macs }: NodeVersion): string {
-  return [shapeText(shape), ...(macs > 0 ? [`${countText(macs)} MACs`] : [])].join("  ·  ");
+function costs({ parameters, macs }: NodeVersion): string {
+  const known = [
+    ...(macs > 0 ? [`${countText(macs)} MACs`] : []),
+    ...(parameters > 0 ? [`${countText(parameters)} parameters`] : []),
+  ];
+  return known.join("  ·  ");
 }
 
 function blockBox(
@@ -268,10 +301,11 @@ function outputBox(name: string): Unplaced {
 function sizeOf(
   lines: readonly string[],
   hasImage: boolean,
+  most: number = metrics.most,
 ): { readonly width: number; readonly height: number } {
-  const { line, padding, least, withImage, most, character, bold, image } = metrics;
+  const { line, padding, least, withImage, character, bold, image } = metrics;
   const longest = lines.reduce(
-    (most, text, at) => Math.max(most, text.length * (at === 0 ? bold : character)),
+    (length, text, at) => Math.max(length, text.length * (at === 0 ? bold : character)),
     0,
   );
   return {

@@ -1,16 +1,11 @@
 // The part of a drawing that is seen: x and y are the place of the drawing's origin on the screen, in pixels.
 
+import type { Rect } from "../model/rect.js";
+
 export interface Camera {
   readonly x: number;
   readonly y: number;
   readonly scale: number;
-}
-
-export interface Rect {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
 }
 
 export interface Size {
@@ -54,24 +49,4 @@ export function seen({ x, y, scale }: Camera, { width, height }: Size): Rect {
 export function between(a: Camera, b: Camera, at: number): Camera {
   const mix = (from: number, to: number): number => from + (to - from) * at;
   return { x: mix(a.x, b.x), y: mix(a.y, b.y), scale: mix(a.scale, b.scale) };
-}
-
-export function overlaps(a: Rect, b: Rect): boolean {
-  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-}
-
-export function around(rects: readonly Rect[]): Rect | undefined {
-  const [first, ...rest] = rects;
-  return (
-    first &&
-    rest.reduce(
-      (all, one) => ({
-        left: Math.min(all.left, one.left),
-        top: Math.min(all.top, one.top),
-        right: Math.max(all.right, one.right),
-        bottom: Math.max(all.bottom, one.bottom),
-      }),
-      first,
-    )
-  );
 }

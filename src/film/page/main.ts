@@ -3,7 +3,7 @@
 import { countText, numberText } from "#ir/units.js";
 import type { NodeId, NodeVersion, StepNumber } from "../data.js";
 import type { Block } from "../model/blocks.js";
-import { pathsOf } from "../model/blocks.js";
+import { blockPaths } from "../model/blocks.js";
 import type { Scene, SceneBox } from "../model/scene.js";
 import { sceneOf } from "../model/scene.js";
 import type { Difference, Frame } from "../model/timeline.js";
@@ -64,7 +64,7 @@ async function start(): Promise<void> {
           ? state.step
           : (step ?? seen ?? version?.born ?? state.step);
       const folds = new Map(state.folds);
-      for (const path of version && state.folded !== "none" ? pathsOf(version.name) : [])
+      for (const path of version && state.folded !== "none" ? blockPaths(version) : [])
         folds.set(path, false);
       app.set({ selected: id, step: target, folds, tab: state.tab === "steps" ? "node" : state.tab });
       for (const view of views) view.reveal((box) => box.nodes.includes(id), "close");

@@ -1,7 +1,7 @@
 // A small picture of the whole graph, with the part that is seen; a press in it moves there.
 
 import type { Scene } from "../model/scene.js";
-import type { Rect } from "./camera.js";
+import type { Rect } from "../model/rect.js";
 import { contextOf } from "./dom.js";
 import type { Theme } from "./theme.js";
 

@@ -1,9 +1,12 @@
 // Paints a scene on a canvas: links, frames around kernels, boxes with their text and images.
 
+import { drawLine } from "../model/line.js";
+import type { Rect } from "../model/rect.js";
+import { overlaps, rectAround } from "../model/rect.js";
 import type { Scene, SceneBox, SceneLink } from "../model/scene.js";
 import { metrics } from "../model/scene.js";
-import type { Camera, Rect, Size } from "./camera.js";
-import { overlaps, seen } from "./camera.js";
+import type { Camera, Size } from "./camera.js";
+import { seen } from "./camera.js";
 import type { Theme } from "./theme.js";
 import { kernelColour } from "./theme.js";
 
@@ -64,18 +67,12 @@ export function paint(
   context.globalAlpha = painting.settled;
   for (const link of painting.scene.links) paintLink(context, painting, link, view, camera, theme);
   for (const [index, placed] of painting.placed.entries()) {
-    if (!overlaps(rectOf(placed), view)) continue;
+    if (!overlaps(rectAround(placed, placed.box), view)) continue;
     const isDim = painting.lit !== undefined && !painting.lit.has(index) && !painting.selected.has(index);
     context.globalAlpha = placed.strength * (isDim ? 0.25 : placed.box.change === "removed" ? 0.6 : 1);
     paintBox(context, placed, painting, index, camera, theme);
   }
   context.globalAlpha = 1;
-}
-
-/** The rectangle of a box. */
-export function rectOf({ box, x, y }: Placed, margin = 0): Rect {
-  const [w, h] = [box.width / 2 + margin, box.height / 2 + margin];
-  return { left: x - w, top: y - h, right: x + w, bottom: y + h };
 }
 
 function paintFrame(
@@ -129,16 +126,7 @@ function paintLink(
   context.lineWidth = (isNear || kind === "became" ? 2 : 1.2) / Math.min(1, Math.max(scale, 0.3));
   context.setLineDash(kind === "became" ? [2, 4] : isRemoved ? [5, 4] : []);
   context.beginPath();
-  context.moveTo(start.x, start.y);
-  let at = start;
-  for (const point of [...points.slice(1, -1), end]) {
-    if (Math.abs(point.x - at.x) < 0.5) context.lineTo(point.x, point.y);
-    else {
-      const bend = (point.y - at.y) / 2;
-      context.bezierCurveTo(at.x, at.y + bend, point.x, point.y - bend, point.x, point.y);
-    }
-    at = point;
-  }
+  drawLine([start, ...points.slice(1, -1), end], context);
   context.stroke();
   context.setLineDash([]);
   if (scale < 0.25) return;

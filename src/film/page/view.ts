@@ -1,14 +1,17 @@
 // A view of a graph: shows scenes on a canvas, moves boxes from one scene to the next, and follows pointers.
 
 import { given } from "#diagnostic/given.js";
+import { framesOf } from "../model/frames.js";
+import type { Rect } from "../model/rect.js";
+import { around, rectAround } from "../model/rect.js";
 import type { Scene, SceneBox } from "../model/scene.js";
-import type { Camera, Rect } from "./camera.js";
-import { around, between, centred, fitted, overlaps, seen, zoomed } from "./camera.js";
+import type { Camera } from "./camera.js";
+import { between, centred, fitted, seen, zoomed } from "./camera.js";
 import { contextOf } from "./dom.js";
 import { followPointers } from "./gestures.js";
 import { createMinimap } from "./minimap.js";
 import type { KernelFrame, Placed } from "./paint.js";
-import { paint, rectOf } from "./paint.js";
+import { paint } from "./paint.js";
 import type { Theme } from "./theme.js";
 
 export interface ViewHooks {
@@ -187,7 +190,7 @@ export function createView(
   };
 
   const rectOfBoxes = (which: (box: SceneBox) => boolean): Rect | undefined =>
-    around(scene.boxes.filter(which).map((box) => rectOf({ box, x: box.x, y: box.y, strength: 1 })));
+    around(scene.boxes.filter(which).map((box) => rectAround(box, box)));
 
   const reveal = (which: (box: SceneBox) => boolean, how?: "close" | "middle"): void => {
     const part = rectOfBoxes(which);
@@ -241,7 +244,11 @@ export function createView(
       const anchor = anchorOf(next, from, focus, camera, screen());
       scene = next;
       canvas.setAttribute("aria-label", `a graph of ${next.boxes.length} boxes`);
-      frames = framesOf(next, hooks.titleOf);
+      frames = framesOf(next, ({ kernel }) => kernel).map(({ key, rect }) => ({
+        kernel: key,
+        title: hooks.titleOf(key),
+        rect,
+      }));
       hovered = -1;
       moveStart = old.length > 0 ? performance.now() : Number.NEGATIVE_INFINITY;
       if (anchor) {
@@ -291,25 +298,4 @@ function anchorOf(
     if (!best || distance < best.distance) best = { distance, shift: { x: box.x - old.x, y: box.y - old.y } };
   }
   return best;
-}
-
-/** Frames around kernels of several boxes, where no other box is in between. */
-function framesOf({ boxes }: Scene, titleOf: (kernel: string) => string): readonly KernelFrame[] {
-  const byKernel = new Map<string, SceneBox[]>();
-  for (const box of boxes) {
-    if (box.kernel === undefined) continue;
-    const list = byKernel.get(box.kernel);
-    if (list) list.push(box);
-    else byKernel.set(box.kernel, [box]);
-  }
-  return [...byKernel].flatMap(([kernel, members]): KernelFrame[] => {
-    if (members.length < 2) return [];
-    const inner = around(members.map((box) => rectOf({ box, x: box.x, y: box.y, strength: 1 }, 5)));
-    if (!inner) return [];
-    const rect = { ...inner, top: inner.top - 10 };
-    const isMixed = boxes.some(
-      (box) => box.kernel !== kernel && overlaps(rectOf({ box, x: box.x, y: box.y, strength: 1 }), rect),
-    );
-    return isMixed ? [] : [{ kernel, title: titleOf(kernel), rect }];
-  });
 }
