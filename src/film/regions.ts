@@ -152,8 +152,8 @@ function partsOf(net: Net, items: readonly number[], level: number): readonly Pa
   const parts: Part[] = [];
   let run: Part[] = [];
   const endRun = (): void => {
-    if (run.length > mostParts) parts.push(...gathered(run));
-    else if (run.length > 0) parts.push(joined(run));
+    if (run.length > 0)
+      for (const part of run.length > mostParts ? gathered(run) : [joined(run)]) parts.push(part);
     run = [];
   };
   let block: { readonly part: Part; tail: readonly Part[] } | undefined;
@@ -173,7 +173,7 @@ function partsOf(net: Net, items: readonly number[], level: number): readonly Pa
       block.tail = [...block.tail, first];
     } else {
       endBlock();
-      run.push(...leaves);
+      if (first) run.push(first);
     }
   }
   endBlock();

@@ -72,9 +72,10 @@ function kernelsMade(
 }
 
 /** Whether nodes differ in nothing but their kernel. */
-function isSameBeside({ kernel: _, ...a }: Node, { kernel: __, ...b }: Node): boolean {
-  const keys = Object.keys(a) as (keyof typeof a)[];
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+function isSameBeside(a: Node, b: Node): boolean {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)] as (keyof Node)[]);
+  keys.delete("kernel");
+  return [...keys].every((key) => a[key] === b[key]);
 }
 
 /** The first graph with some of the kernels of the second. */
