@@ -173,7 +173,15 @@ function join(a: Compared, b: Compared): Compared {
 
 function closer(a: Compared | undefined, b: Compared): Compared {
   if (!a || b.matched > a.matched) return b;
-  return b.matched === a.matched && b.differences.length < a.differences.length ? b : a;
+  return b.matched === a.matched && distance(b) < distance(a) ? b : a;
+}
+
+/** How much differs. Another number is nearer to a number than a computed value is. */
+function distance({ differences }: Compared): number {
+  return differences.reduce(
+    (sum, one) => sum + (one.kind === "number" && one.found !== undefined ? 0.5 : 1),
+    0,
+  );
 }
 
 /** Compares a term with a node. Changes `found`, and returns it or a copy. */

@@ -16,6 +16,7 @@ export function shapeWishes(_match: Match, node: Node, of: string, wanted: Wante
   if (typeof wanted !== "object" || !wanted.every((extent) => extent === undefined || isExtent(extent)))
     return undefined;
   const rank = wanted.length;
+  if (!isFew(rank)) return undefined;
   const extents = wanted.flatMap((extent, at): Wish[] =>
     extent === undefined ? [] : [{ kind: "extent", of, axis: at - rank, extent }],
   );
@@ -23,7 +24,7 @@ export function shapeWishes(_match: Match, node: Node, of: string, wanted: Wante
 }
 
 export function rankWishes(_match: Match, _node: Node, of: string, wanted: Wanted | undefined): Wishes {
-  return isCount(wanted) ? [{ kind: "rank", of, rank: wanted }] : undefined;
+  return isFew(wanted) ? [{ kind: "rank", of, rank: wanted }] : undefined;
 }
 
 /** The axes that change are the last one, or all. */
@@ -133,12 +134,14 @@ export function unpermuted(
 }
 
 /** A number of axes, items or operands that a check can draw. */
-export function isCount(wanted: Wanted | undefined): wanted is number {
-  return typeof wanted === "number" && Number.isInteger(wanted) && wanted >= 0 && wanted <= mostExtent;
+export function isFew(wanted: Wanted | undefined): wanted is number {
+  return isCount(wanted) && wanted <= 16;
 }
 
-/** Larger samples would take too long. */
-const mostExtent = 4096;
+/** An extent, or 0. Larger samples would take too long. */
+function isCount(wanted: Wanted | undefined): wanted is number {
+  return typeof wanted === "number" && Number.isInteger(wanted) && wanted >= 0 && wanted <= 4096;
+}
 
 function isExtent(extent: number): boolean {
   return isCount(extent) && extent > 0;

@@ -13,7 +13,7 @@ import type { Match } from "../rule.js";
 import {
   boundWishes,
   elementsWishes,
-  isCount,
+  isFew,
   lastItem,
   listWithItem,
   listWithSum,
@@ -126,7 +126,7 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
     ["list"],
     "number",
     ([list]) => numbers(list)?.length,
-    (_, wanted) => (isCount(wanted) ? Array.from({ length: wanted }) : undefined),
+    (_, wanted) => (isFew(wanted) ? Array.from({ length: wanted }) : undefined),
   ),
   sum: ofValues(
     "the sum of a list",
