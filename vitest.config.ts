@@ -21,8 +21,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000 * Math.max(1, scale),
     hookTimeout: 60_000,
-    // All cores: the process that hands out files does next to nothing.
-    maxWorkers: availableParallelism(),
+    // One more than cores: tests of browsers and of processes wait for these part of their time.
+    maxWorkers: availableParallelism() + 1,
     // Checkpoints of tests that were ended are nobody's.
     env: { XDG_CACHE_HOME: join(tmpdir(), `cleave-cache-${process.pid}`) },
     coverage: {
