@@ -19,7 +19,7 @@ export { version } from "#compile/version.js";
 // # Messages (stable)
 
 export { hasErrors, InternalError } from "#diagnostic/diagnostic.js";
-export type { Diagnostic, Label, Result, Span } from "#diagnostic/diagnostic.js";
+export type { Diagnostic, Fix, Label, Result, Span } from "#diagnostic/diagnostic.js";
 export type { DiagnosticCode } from "#diagnostic/codes.js";
 export { render } from "#diagnostic/render.js";
 export type { RenderOptions } from "#diagnostic/render.js";

@@ -2,8 +2,8 @@
 
 import { EOF, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "#diagnostic/codes.js";
-import { error, type Diagnostic, type Label } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { error, type Diagnostic, type Fix, type Label } from "#diagnostic/diagnostic.js";
+import { meant, writeInstead } from "#diagnostic/suggest.js";
 import { isCloser } from "../tokens/brackets.js";
 import type { Fault } from "./fault.js";
 import { startsOperand } from "../tokens/line-ends.js";
@@ -28,6 +28,7 @@ interface Wording {
   readonly at?: IToken;
   readonly others?: readonly Label[];
   readonly help?: readonly string[];
+  readonly fixes?: readonly Fix[];
 }
 
 /** One error for each wrong statement, in order. */
@@ -102,8 +103,8 @@ function noItem(context: FaultContext): Wording {
   }
   const foreign = foreignWords.get(found.image);
   if (foreign !== undefined) return foreignWord(found, foreign);
-  const meant = t.is(found, t.Identifier) ? didYouMean(found.image, t.itemWords) : [];
-  return { message: `expected ${itemList}, but found ${shown(found)}`, help: meant };
+  const near = t.is(found, t.Identifier) ? meant(found.image, t.itemWords, placeOf(context)) : {};
+  return { message: `expected ${itemList}, but found ${shown(found)}`, ...near };
 }
 
 function noStatement(context: FaultContext): Wording {
@@ -119,7 +120,7 @@ function noStatement(context: FaultContext): Wording {
     const help = [`${shown(found)} must be outside all braces of the file`];
     return { message: `${shown(found)} cannot be inside a body`, help };
   }
-  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  if (t.reservedWords.has(found.image)) return keywordAsName(context);
   const next = tokens[index + 1];
   if (t.is(found, t.Identifier) && next !== undefined)
     return noBinding({ ...context, found: next, index: index + 1 });
@@ -138,13 +139,13 @@ function noBinding(context: FaultContext): Wording {
     const value = found.tokenType === t.OpenParen ? `${first.image}(…)` : `${first.image} |> …`;
     return { message: `the value of \`${value}\` needs a name`, help: [`as in \`y = ${value}\``] };
   }
-  const meant = didYouMean(first.image, t.statementWords);
-  if (meant.length > 0 || t.is(found, t.Identifier) || found.tokenType === t.StringToken) {
+  const near = meant(first.image, t.statementWords, placeOf({ ...context, found: first }));
+  if (near.help || t.is(found, t.Identifier) || found.tokenType === t.StringToken) {
     return {
       code: "unknown-statement",
       message: `a statement cannot begin with ${shown(first)}`,
       at: first,
-      help: meant,
+      ...near,
     };
   }
   return { message: `expected \`=\` after ${shown(first)}`, at: found };
@@ -154,7 +155,7 @@ function noBinding(context: FaultContext): Wording {
 
 function noExpression(context: FaultContext): Wording {
   const { rule, found, tokens, index, previous } = context;
-  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  if (t.reservedWords.has(found.image)) return keywordAsName(context);
   if (rule === "call") {
     return {
       message: `expected an op or a block${afterPrevious(context)}`,
@@ -198,7 +199,7 @@ function noName(context: FaultContext): Wording {
   const { rule, found, first, previous } = context;
   if (rule === "call" && first.tokenType === t.If && previous.tokenType === t.Colon)
     return { message: "expected `{` instead of `:` to begin the body", at: previous, help: [ifForm] };
-  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  if (t.reservedWords.has(found.image)) return keywordAsName(context);
   if (rule === "fuseLink") return { message: `expected an op or an op class${afterPrevious(context)}` };
   const message = nameless[rule] ?? `expected a name${afterPrevious(context)}`;
   const help = found.tokenType === t.StringToken ? ["write a name without quotes, or in backticks"] : [];
@@ -292,8 +293,8 @@ function unended(context: FaultContext): Wording {
   if (found.tokenType === t.If || found.tokenType === t.Question || found.tokenType === t.Else)
     return misplacedElse(context);
   if (t.is(found, t.Identifier) && found.tokenType !== t.QuotedName) {
-    const meant = didYouMean(found.image, ["when", "where", "and", "or", "as", "not"]);
-    if (meant.length > 0) return { message: `${shown(found)} cannot follow ${quoted(before)}`, help: meant };
+    const near = meant(found.image, ["when", "where", "and", "or", "as", "not"], placeOf(context));
+    if (near.help) return { message: `${shown(found)} cannot follow ${quoted(before)}`, ...near };
   }
   if (t.is(found, t.StatementStart) || t.is(found, t.ItemStart) || t.is(tokens[index + 1], t.Equal)) {
     return {
@@ -311,7 +312,7 @@ function unclosed(context: FaultContext, closer: string): Wording {
   const what = bracketed(context);
   const others = opener === undefined ? [] : [{ span: spanAt(context, opener), message: "opened here" }];
   if (t.reservedWords.has(found.image) && !t.is(found, t.StatementStart) && !t.is(found, t.ItemStart)) {
-    if (t.is(before, t.Comma) || index - 1 === opener) return keywordAsName(found);
+    if (t.is(before, t.Comma) || index - 1 === opener) return keywordAsName(context);
   }
   if (isCloser(found)) {
     return {
@@ -327,7 +328,9 @@ function unclosed(context: FaultContext, closer: string): Wording {
     return { message: `expected \`,\` or ${closer} after ${quoted(before)} in ${what}`, others };
   }
   if (endsAt(context) || found.tokenType === t.OpenBrace) {
-    return { code: "unclosed", message: `expected ${closer} to close ${what}`, others };
+    const text = closer.slice(1, -1);
+    const fixes = endsAt(context) ? [{ title: `Insert ${closer}`, span: placeOf(context), text }] : [];
+    return { code: "unclosed", message: `expected ${closer} to close ${what}`, others, fixes };
   }
   return { message: `${shown(found)} cannot follow ${quoted(before)} in ${what}`, others };
 }
@@ -408,12 +411,12 @@ function closesNothing(token: IToken): Wording {
   return { code: "unmatched", message: `${shown(token)} does not close anything` };
 }
 
-function keywordAsName({ image }: IToken): Wording {
-  const help = [`in backticks it is a name: \`${image}\``];
+function keywordAsName(context: FaultContext): Wording {
+  const { image } = context.found;
   return {
     code: "keyword-as-name",
     message: `\`${image}\` is a keyword, so it cannot be a name here`,
-    help,
+    ...writeInstead(`\`${image}\``, placeOf(context), `in backticks it is a name: \`${image}\``),
   };
 }
 

@@ -2,32 +2,34 @@
 
 import type { IToken } from "chevrotain";
 import { error, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
+import type { Advice } from "#diagnostic/suggest.js";
+import { writeInstead } from "#diagnostic/suggest.js";
 import { endOf, maxConditionals, maxNesting } from "../tokens/line-ends.js";
 import { TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "../tokens/tokens.js";
 
-/** What to write instead of characters of other languages and of typography. */
-const instead: ReadonlyMap<string, string> = new Map([
-  [";", "a statement ends at the end of its line, without `;`"],
-  ["&&", "write `and`"],
-  ["&", "write `and`"],
-  ["||", "write `or`"],
-  ["!", "write `not`, or `!=`"],
-  ["'", "write strings in double quotes"],
-  ["“", 'write strings in straight quotes: `"`'],
-  ["”", 'write strings in straight quotes: `"`'],
-  ["×", "write a size with the letter x: `3x3`"],
-  ["−", "write a minus as `-`"],
-  ["–", "write a minus as `-`"],
-  ["→", "write `->`"],
-  ["⇒", "write `=>`"],
-  ["≤", "write `<=`"],
-  ["≥", "write `>=`"],
-  ["≠", "write `!=`"],
-  ["…", "write `..` and a name for the rest of the attributes"],
-  ["\\", "a line that ends in an operator, or inside brackets, continues without `\\`"],
-  ["$", "write names without `$`"],
-  ["@", "write names without `@`"],
-  [".", "a name with other characters than letters, digits and `_` needs backticks"],
+/** What is said about characters of other languages and of typography, and the text to write instead, if it is always the same. */
+const instead: ReadonlyMap<string, readonly [help: string, text?: string]> = new Map([
+  [";", ["a statement ends at the end of its line, without `;`", ""]],
+  ["&&", ["write `and`", "and"]],
+  ["&", ["write `and`", "and"]],
+  ["||", ["write `or`", "or"]],
+  ["!", ["write `not`, or `!=`"]],
+  ["'", ["write strings in double quotes"]],
+  ["“", ['write strings in straight quotes: `"`', '"']],
+  ["”", ['write strings in straight quotes: `"`', '"']],
+  ["×", ["write a size with the letter x: `3x3`", "x"]],
+  ["−", ["write a minus as `-`", "-"]],
+  ["–", ["write a minus as `-`", "-"]],
+  ["→", ["write `->`", "->"]],
+  ["⇒", ["write `=>`", "=>"]],
+  ["≤", ["write `<=`", "<="]],
+  ["≥", ["write `>=`", ">="]],
+  ["≠", ["write `!=`", "!="]],
+  ["…", ["write `..` and a name for the rest of the attributes"]],
+  ["\\", ["a line that ends in an operator, or inside brackets, continues without `\\`", ""]],
+  ["$", ["write names without `$`", ""]],
+  ["@", ["write names without `@`", ""]],
+  [".", ["a name with other characters than letters, digits and `_` needs backticks"]],
 ]);
 
 /** The error about a token of the category `Wrong`; `before` is the token before it. */
@@ -63,17 +65,21 @@ export function explainWrong(token: IToken, before: IToken | undefined, file: st
   }
 }
 
+function adviceOf([help, text]: readonly [string, string?], span: Span): Advice {
+  return text === undefined ? { help: [help] } : writeInstead(text, span, help);
+}
+
 function explainNumber(image: string, span: Span): Diagnostic {
   if (/^\.[0-9]+$/.test(image)) {
     return error("bad-number", "a number needs a digit before its decimal point", {
       span,
-      help: [`write \`0${image}\``],
+      ...writeInstead(`0${image}`, span),
     });
   }
   if (/^[0-9]+\.$/.test(image)) {
     return error("bad-number", "a number needs a digit after its decimal point", {
       span,
-      help: [`write \`${image}0\``],
+      ...writeInstead(`${image}0`, span),
     });
   }
   if (/^[0-9]+[xX](?:[0-9]+[xX])*[A-Za-z_]/.test(image)) {
@@ -81,17 +87,18 @@ function explainNumber(image: string, span: Span): Diagnostic {
     return error("bad-number", `\`${image}\` is not a size: its sides must be numbers`, { span, help });
   }
   if (/^[0-9]+(?:X[0-9]+)+$/.test(image)) {
-    const help = [`write \`${image.toLowerCase()}\``];
-    return error("bad-number", "a size is written with a small x", { span, help });
+    const advice = writeInstead(image.toLowerCase(), span);
+    return error("bad-number", "a size is written with a small x", { span, ...advice });
   }
-  const help = [`a name that does not begin with a letter or \`_\` needs backticks: \`${image}\``];
-  return error("bad-number", `\`${image}\` is neither a number, nor a size, nor a name`, { span, help });
+  const help = `a name that does not begin with a letter or \`_\` needs backticks: \`${image}\``;
+  const advice = writeInstead(`\`${image}\``, span, help);
+  return error("bad-number", `\`${image}\` is neither a number, nor a size, nor a name`, { span, ...advice });
 }
 
 function explainCharacter(image: string, before: IToken | undefined, span: Span): Diagnostic {
   const known = instead.get(image) ?? instead.get(String.fromCodePoint(image.codePointAt(0) ?? 0));
   const partOfName = before !== undefined && endOf(before) === span.start && /^[\p{L}\p{N}]/u.test(image);
   const odd = `a name with letters other than a to z needs backticks`;
-  const help = known !== undefined ? [known] : partOfName || /^\p{L}/u.test(image) ? [odd] : [];
-  return error("bad-character", `\`${image}\` is not part of the language`, { span, help });
+  const advice = known ? adviceOf(known, span) : { help: partOfName || /^\p{L}/u.test(image) ? [odd] : [] };
+  return error("bad-character", `\`${image}\` is not part of the language`, { span, ...advice });
 }

@@ -2,6 +2,149 @@
 
 import type { CstNode, IToken } from "chevrotain";
 
+export interface ExpressionCstNode extends CstNode {
+  name: "expression";
+  children: ExpressionCstChildren;
+}
+
+export type ExpressionCstChildren = {
+  conditional?: ConditionalCstNode[];
+  operation?: OperationCstNode[];
+  Pipe?: IToken[];
+  call?: CallCstNode[];
+};
+
+export interface ConditionalCstNode extends CstNode {
+  name: "conditional";
+  children: ConditionalCstChildren;
+}
+
+export type ConditionalCstChildren = {
+  If: IToken[];
+  expression: (ExpressionCstNode)[];
+  Then: IToken[];
+  Else: IToken[];
+};
+
+export interface OperationCstNode extends CstNode {
+  name: "operation";
+  children: OperationCstChildren;
+}
+
+export type OperationCstChildren = {
+  operand: (OperandCstNode)[];
+  BinaryOperator?: IToken[];
+};
+
+export interface OperandCstNode extends CstNode {
+  name: "operand";
+  children: OperandCstChildren;
+}
+
+export type OperandCstChildren = {
+  Minus?: IToken[];
+  Not?: IToken[];
+  NumberToken?: IToken[];
+  SizeToken?: IToken[];
+  StringToken?: IToken[];
+  call?: CallCstNode[];
+  list?: ListCstNode[];
+  group?: GroupCstNode[];
+  index?: IndexCstNode[];
+};
+
+export interface IndexCstNode extends CstNode {
+  name: "index";
+  children: IndexCstChildren;
+}
+
+export type IndexCstChildren = {
+  OpenBracket: IToken[];
+  expression: ExpressionCstNode[];
+  CloseBracket: IToken[];
+};
+
+export interface CallCstNode extends CstNode {
+  name: "call";
+  children: CallCstChildren;
+}
+
+export type CallCstChildren = {
+  Identifier?: (IToken)[];
+  Question?: IToken[];
+  Colon?: IToken[];
+  arguments?: (ArgumentsCstNode)[];
+};
+
+export interface ArgumentsCstNode extends CstNode {
+  name: "arguments";
+  children: ArgumentsCstChildren;
+}
+
+export type ArgumentsCstChildren = {
+  OpenParen: IToken[];
+  argument?: (ArgumentCstNode)[];
+  Comma?: (IToken)[];
+  CloseParen: IToken[];
+};
+
+export interface ArgumentCstNode extends CstNode {
+  name: "argument";
+  children: ArgumentCstChildren;
+}
+
+export type ArgumentCstChildren = {
+  DotDot?: (IToken)[];
+  Identifier?: IToken[];
+  ArgumentName?: IToken[];
+  Equal?: IToken[];
+  expression?: (ExpressionCstNode)[];
+};
+
+export interface ListCstNode extends CstNode {
+  name: "list";
+  children: ListCstChildren;
+}
+
+export type ListCstChildren = {
+  OpenBracket: IToken[];
+  expressions?: ExpressionsCstNode[];
+  CloseBracket: IToken[];
+};
+
+export interface ExpressionsCstNode extends CstNode {
+  name: "expressions";
+  children: ExpressionsCstChildren;
+}
+
+export type ExpressionsCstChildren = {
+  expression: (ExpressionCstNode)[];
+  Comma?: (IToken)[];
+};
+
+export interface GroupCstNode extends CstNode {
+  name: "group";
+  children: GroupCstChildren;
+}
+
+export type GroupCstChildren = {
+  OpenParen: IToken[];
+  expression: ExpressionCstNode[];
+  CloseParen: IToken[];
+};
+
+export interface TypeCstNode extends CstNode {
+  name: "type";
+  children: TypeCstChildren;
+}
+
+export type TypeCstChildren = {
+  Identifier: IToken[];
+  OpenBracket: IToken[];
+  expressions?: ExpressionsCstNode[];
+  CloseBracket: IToken[];
+};
+
 export interface FileCstNode extends CstNode {
   name: "file";
   children: FileCstChildren;
@@ -420,147 +563,4 @@ export type TargetCstChildren = {
   Identifier: IToken[];
   Colon?: IToken[];
   type?: TypeCstNode[];
-};
-
-export interface TypeCstNode extends CstNode {
-  name: "type";
-  children: TypeCstChildren;
-}
-
-export type TypeCstChildren = {
-  Identifier: IToken[];
-  OpenBracket: IToken[];
-  expressions?: ExpressionsCstNode[];
-  CloseBracket: IToken[];
-};
-
-export interface ExpressionCstNode extends CstNode {
-  name: "expression";
-  children: ExpressionCstChildren;
-}
-
-export type ExpressionCstChildren = {
-  conditional?: ConditionalCstNode[];
-  operation?: OperationCstNode[];
-  Pipe?: IToken[];
-  call?: CallCstNode[];
-};
-
-export interface ConditionalCstNode extends CstNode {
-  name: "conditional";
-  children: ConditionalCstChildren;
-}
-
-export type ConditionalCstChildren = {
-  If: IToken[];
-  expression: (ExpressionCstNode)[];
-  Then: IToken[];
-  Else: IToken[];
-};
-
-export interface OperationCstNode extends CstNode {
-  name: "operation";
-  children: OperationCstChildren;
-}
-
-export type OperationCstChildren = {
-  operand: (OperandCstNode)[];
-  BinaryOperator?: IToken[];
-};
-
-export interface OperandCstNode extends CstNode {
-  name: "operand";
-  children: OperandCstChildren;
-}
-
-export type OperandCstChildren = {
-  Minus?: IToken[];
-  Not?: IToken[];
-  NumberToken?: IToken[];
-  SizeToken?: IToken[];
-  StringToken?: IToken[];
-  call?: CallCstNode[];
-  list?: ListCstNode[];
-  group?: GroupCstNode[];
-  index?: IndexCstNode[];
-};
-
-export interface IndexCstNode extends CstNode {
-  name: "index";
-  children: IndexCstChildren;
-}
-
-export type IndexCstChildren = {
-  OpenBracket: IToken[];
-  expression: ExpressionCstNode[];
-  CloseBracket: IToken[];
-};
-
-export interface CallCstNode extends CstNode {
-  name: "call";
-  children: CallCstChildren;
-}
-
-export type CallCstChildren = {
-  Identifier?: (IToken)[];
-  Question?: IToken[];
-  Colon?: IToken[];
-  arguments?: (ArgumentsCstNode)[];
-};
-
-export interface ArgumentsCstNode extends CstNode {
-  name: "arguments";
-  children: ArgumentsCstChildren;
-}
-
-export type ArgumentsCstChildren = {
-  OpenParen: IToken[];
-  argument?: (ArgumentCstNode)[];
-  Comma?: (IToken)[];
-  CloseParen: IToken[];
-};
-
-export interface ArgumentCstNode extends CstNode {
-  name: "argument";
-  children: ArgumentCstChildren;
-}
-
-export type ArgumentCstChildren = {
-  DotDot?: (IToken)[];
-  Identifier?: IToken[];
-  ArgumentName?: IToken[];
-  Equal?: IToken[];
-  expression?: (ExpressionCstNode)[];
-};
-
-export interface ListCstNode extends CstNode {
-  name: "list";
-  children: ListCstChildren;
-}
-
-export type ListCstChildren = {
-  OpenBracket: IToken[];
-  expressions?: ExpressionsCstNode[];
-  CloseBracket: IToken[];
-};
-
-export interface ExpressionsCstNode extends CstNode {
-  name: "expressions";
-  children: ExpressionsCstChildren;
-}
-
-export type ExpressionsCstChildren = {
-  expression: (ExpressionCstNode)[];
-  Comma?: (IToken)[];
-};
-
-export interface GroupCstNode extends CstNode {
-  name: "group";
-  children: GroupCstChildren;
-}
-
-export type GroupCstChildren = {
-  OpenParen: IToken[];
-  expression: ExpressionCstNode[];
-  CloseParen: IToken[];
 };

@@ -16,6 +16,15 @@ export interface Label {
   readonly message: string;
 }
 
+/** A replacement in the source that mends what a message is about. */
+export interface Fix {
+  /** What it does, in a few words: menus of editors show them. */
+  readonly title: string;
+  readonly span: Span;
+  /** What stands there afterwards. */
+  readonly text: string;
+}
+
 /** One message to the user. `code` is stable (`unknown-name`, `shape-mismatch`); `help` lines say how to fix it. */
 export interface Diagnostic {
   readonly severity: "error" | "warning" | "note";
@@ -27,6 +36,8 @@ export interface Diagnostic {
   readonly label?: string;
   readonly others?: readonly Label[];
   readonly help?: readonly string[];
+  /** What editors offer to do about it; where there are several, each is one of the possibilities. */
+  readonly fixes?: readonly Fix[];
   /** A text in Cleave's language that shows it, such as a net. It is printed behind the help as it is, so that it can be copied. */
   readonly example?: string;
 }
@@ -37,7 +48,7 @@ export interface Result<T> {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Makes an error; `details` may have `span`, `label`, `others`, `help` and `example`. */
+/** Makes an error; `details` may have `span`, `label`, `others`, `help`, `fixes` and `example`. */
 export function error(
   code: DiagnosticCode,
   message: string,

@@ -1,6 +1,7 @@
-// "Did you mean": the known names that are closest to an unknown one.
+// "Did you mean": the known names that are closest to an unknown one, as help and as fixes.
 
 import { distance } from "fastest-levenshtein";
+import type { Diagnostic, Span } from "./diagnostic.js";
 
 /** Most names that are suggested. */
 const most = 3;
@@ -30,9 +31,40 @@ export function suggest(name: string, candidates: Iterable<string>): string[] {
     .map(({ candidate }) => candidate);
 }
 
+/** What a message says about a mistake, and the replacements that mend it; empty if there is nothing to say. */
+export type Advice = Pick<Diagnostic, "help" | "fixes">;
+
+/** The names that are close to the unknown one at `span`. `written` gives a name as the language writes it there. */
+export function meant(
+  name: string,
+  candidates: Iterable<string>,
+  span: Span,
+  written: (name: string) => string = (plain) => plain,
+): Advice {
+  const names = suggest(name, candidates);
+  if (names.length === 0) return {};
+  const fixes = names.map((one) => ({ title: `Replace by \`${one}\``, span, text: written(one) }));
+  return { help: didYouMeanOf(names), fixes };
+}
+
+/** What `meant` gives or, if no name is close, other help. */
+export function meantOr(advice: Advice, ...otherwise: string[]): Advice {
+  return advice.help ? advice : { help: otherwise };
+}
+
+/** Advice to write one text in place of another; the help names the text unless it is given. */
+export function writeInstead(text: string, span: Span, help = `write \`${text}\``): Advice {
+  const title = text === "" ? "Remove it" : `Replace by ${text.startsWith("`") ? text : `\`${text}\``}`;
+  return { help: [help], fixes: [{ title, span, text }] };
+}
+
 /** The help line for `suggest`'s result, or nothing: ``did you mean `conv2d` or `conv1d`?``. */
 export function didYouMean(name: string, candidates: Iterable<string>): string[] {
-  const names = suggest(name, candidates).map((candidate) => `\`${candidate}\``);
+  return didYouMeanOf(suggest(name, candidates));
+}
+
+function didYouMeanOf(suggested: readonly string[]): string[] {
+  const names = suggested.map((candidate) => `\`${candidate}\``);
   const last = names.pop();
   if (last === undefined) return [];
   return [`did you mean ${names.length > 0 ? `${names.join(", ")} or ` : ""}${last}?`];

@@ -1,6 +1,6 @@
 // The analysis of one version of a text: tokens, tree, names and values, each computed when it is first needed.
 
-import type { Diagnostic, Label } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Fix, Label } from "#diagnostic/diagnostic.js";
 import type { Ast } from "#grammar/ast.js";
 import { parse } from "#grammar/reading/parse.js";
 import type { Tokens } from "#grammar/tokens/lexer.js";
@@ -10,6 +10,7 @@ import type { ImportFiles } from "#elaborate/imports.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
+import type { NearbyFiles } from "./complete-strings.js";
 import type { Facts } from "./facts.js";
 import { factsOf } from "./facts.js";
 import type { Imported } from "./imports.js";
@@ -27,6 +28,8 @@ export interface AnalyzeOptions {
   readonly weights?: WeightFiles;
   /** Opens the files of `import` items; without it, they are errors. */
   readonly imports?: ImportFiles;
+  /** Lists folders, for the completion of paths. */
+  readonly files?: NearbyFiles;
   /** Is called before a stage is computed. */
   readonly onStage?: (stage: Stage) => void;
   /** An analysis of an earlier version of the text, whose names and values still hold where the text has not changed. */
@@ -53,7 +56,7 @@ export interface Analysis {
 /** Analyzes a text; `file` is its name in spans. */
 export function analyze(text: string, file: string, options: AnalyzeOptions = {}): Analysis {
   const { previous, ...rest } = options;
-  const { onStage, ...facts } = rest;
+  const { onStage, files: _, ...facts } = rest;
   const done = new Set<Stage>();
   const stage = <T>(name: Stage, compute: () => T): (() => T) =>
     once(() => {
@@ -144,9 +147,9 @@ export function diagnosticsOf(analysis: Analysis): Diagnostic[] {
 
 /** A message about an imported file, at the call of this file that leads to it, or at the import. */
 function placedHere(analysis: Analysis, one: Diagnostic): Diagnostic {
-  const { span, others = [] } = one;
+  const { span, others = [], fixes = [] } = one;
   if (!span || span.file === analysis.file) return one;
-  const isHere = (label: Label): boolean => label.span.file === analysis.file;
+  const isHere = ({ span: { file } }: Label | Fix): boolean => file === analysis.file;
   const imports = analysis.tree().ast.items.filter((item) => item.kind === "import");
   const fileOf = (name: string): string | undefined => analysis.imports().get(name)?.file;
   const item =
@@ -157,6 +160,7 @@ function placedHere(analysis: Analysis, one: Diagnostic): Diagnostic {
     message: `${one.message} (in ${span.file})`,
     ...(place && { span: place }),
     others: others.filter(isHere),
+    fixes: fixes.filter(isHere),
   };
 }
 

@@ -15,6 +15,7 @@ import { templateNames } from "#template/templates.js";
 import type { Analysis } from "./analysis.js";
 import { forNames } from "./analysis.js";
 import { describeDefinition, valueText } from "./describe.js";
+import { completionsInString, importableDoc, importableNames } from "./complete-strings.js";
 import type { Definition } from "./names/definition.js";
 import { namesOf, visibleAt } from "./names/names.js";
 import type { OpenCall, Place } from "./place.js";
@@ -33,7 +34,8 @@ export type CompletionKind =
   | "argument"
   | "member"
   | "type"
-  | "key";
+  | "key"
+  | "file";
 
 export interface Completion {
   readonly label: string;
@@ -56,10 +58,11 @@ export function completionsAt(analysis: Analysis, offset: number): Completions {
   const place = placeAt(analysis, offset);
   if (!place) return { start: offset, end: offset, items: [] };
   const { start, end } = place;
-  const known = forNames(analysis, start);
-  if (place.expected === "string") return keysAt(known, place);
+  if (place.expected === "string" || place.expected === "path")
+    return completionsInString(analysis, place, offset);
+  if (place.expected === "imported") return { start, end, items: importableNames(analysis, place) };
   const seen = new Set<string>();
-  const items = itemsAt(known, place).filter(({ label, kind }) => {
+  const items = itemsAt(forNames(analysis, start), place).filter(({ label, kind }) => {
     const key = `${kind} ${label}`;
     return seen.has(key) ? false : (seen.add(key), true);
   });
@@ -79,6 +82,7 @@ export function completionDoc(
       callee && argumentsOf(unescaped(callee).value).find(({ name }) => printArgumentName(name) === label);
     return known?.doc;
   }
+  if (place?.expected === "imported") return importableDoc(analysis, place, label);
   if (kind === "block" || kind === "value" || kind === "constant") {
     const all = [...(place ? namesAt(analysis, place) : []), ...analysis.names().definitions];
     const definition = all.find(({ name }) => printName(name) === label);
@@ -98,7 +102,11 @@ function itemsAt(analysis: Analysis, place: Place): Completion[] {
     case "place":
       return words(["before", "after"]);
     case "statement":
-      return [...valuesAt(analysis, place), ...words(place.item === "block" ? blockWords : netWords)];
+      return [
+        ...words(place.follows),
+        ...valuesAt(analysis, place),
+        ...words(place.item === "block" ? blockWords : netWords),
+      ];
     case "argument":
       return [
         ...argumentItems(analysis, place),
@@ -119,9 +127,11 @@ function itemsAt(analysis: Analysis, place: Place): Completion[] {
     case "fact":
       return Object.entries(chainFacts).map(([label, detail]) => ({ label, kind: "function", detail }));
     case "operator":
-      return operatorItems(place);
-    case "string":
     case "new name":
+      return words(place.follows);
+    case "imported":
+    case "path":
+    case "string":
       return [];
     default:
       return place.expected satisfies never;
@@ -133,16 +143,15 @@ const blockWords = statementWords.filter((word) =>
 );
 const netWords = statementWords.filter((word) => word !== "return");
 
-function words(list: readonly string[]): Completion[] {
-  return list.map((label) => ({ label, kind: "keyword", insert: `${label} ` }));
-}
+/** The keywords behind which a bracket stands. */
+const callWords: readonly string[] = ["preprocess", "labels", "approx", "benefit"];
 
-function operatorItems({ item, part, calls }: Place): Completion[] {
-  if (calls.length > 0) return [];
-  if (item === "rule" && part === "replacement") return words(["where", "when"]);
-  if (item === "rule" && part === "where") return words(["when"]);
-  if (item === "fuse" && part === "links") return words(["when"]);
-  return part === "when" ? words(["and", "or"]) : [];
+function words(list: readonly string[]): Completion[] {
+  return list.map((label) => ({
+    label,
+    kind: "keyword",
+    insert: callWords.includes(label) ? `${label}(` : `${label} `,
+  }));
 }
 
 /** The settings of pictures and the plans of kernels have names, and labels are texts. */
@@ -336,23 +345,4 @@ export function blockOf(analysis: Analysis, name: string): BlockInText | undefin
     if (item.kind === "block" && item.name.text === name) return { block: item, text: analysis.text };
   const imported = analysis.imports().get(name);
   return imported?.item.kind === "block" ? { block: imported.item, text: imported.text } : undefined;
-}
-
-/** The keys of the weight file in `weight("…")`. */
-function keysAt(analysis: Analysis, place: Place): Completions {
-  const { start, end, calls } = place;
-  const call = calls.at(-1);
-  const word = place.word;
-  if (call?.callee.image !== "weight" || !word) return { start, end, items: [] };
-  const items = analysis.values().weights.flatMap(({ entries }) =>
-    [...entries].map(([key, { shape, dtype = "f32" }]): Completion => {
-      return {
-        label: key,
-        kind: "key",
-        detail: `${dtype.toLowerCase()}[${shape.join(", ")}]`,
-        insert: JSON.stringify(key),
-      };
-    }),
-  );
-  return { start, end, items };
 }

@@ -1,6 +1,6 @@
 // Describes the names of a file in Markdown: their values, shapes and costs, the heads of blocks, comments above items.
 
-import type { BlockItem, Item } from "#grammar/ast.js";
+import type { BlockItem, ConstItem, Item } from "#grammar/ast.js";
 import { printName } from "#grammar/printing/print-name.js";
 import { countText, numberText } from "#ir/units.js";
 import { printType } from "#ir/type.js";
@@ -27,12 +27,17 @@ export function describeDefinition(analysis: Analysis, definition: Definition): 
 function describeImport(analysis: Analysis, { name, span }: Definition): string {
   const imported = analysis.imports().get(name);
   if (!imported) return codeBlock(`import ${printName(name)}`);
-  const { item, text } = imported;
   const value = valueText(analysis.values().values.get(span.start));
-  const head = item.kind === "block" ? blockHead(item, text) : text.slice(item.span.start, item.span.end);
+  return describeItem(imported.item, imported.text, value);
+}
+
+/** A block or a const of another file, whose text is given; `value` is what is known about it. */
+export function describeItem(item: BlockItem | ConstItem, text: string, value = ""): string {
+  const { name, span, doc } = item;
+  const head = item.kind === "block" ? blockHead(item, text) : text.slice(span.start, span.end);
   return [
-    codeBlock(item.kind === "block" || value === "" ? head : `const ${printName(name)} = ${value}`),
-    ...(item.doc === undefined ? [] : [item.doc]),
+    codeBlock(item.kind === "block" || value === "" ? head : `const ${printName(name.text)} = ${value}`),
+    ...(doc === undefined ? [] : [doc]),
   ].join("\n\n");
 }
 

@@ -30,6 +30,24 @@ export function importedItems(
   return found;
 }
 
+/** What a file has for others, and its text. */
+export interface Importable {
+  readonly items: readonly (BlockItem | ConstItem)[];
+  readonly text: string;
+}
+
+/** The blocks and consts of a file; undefined if it cannot be opened. */
+export function importable(
+  path: string,
+  from: string,
+  files: ImportFiles | undefined,
+): Importable | undefined {
+  const { value } = files?.open(path, from) ?? {};
+  if (!value) return undefined;
+  const { items } = parse(value.text, value.file).partial;
+  return { items: items.filter((item) => item.kind === "block" || item.kind === "const"), text: value.text };
+}
+
 interface Opened {
   readonly ast: Ast;
   readonly text: string;

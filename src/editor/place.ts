@@ -5,6 +5,7 @@ import type { IToken } from "chevrotain";
 import { endOf } from "#grammar/tokens/line-ends.js";
 import * as t from "#grammar/tokens/tokens.js";
 import type { Analysis } from "./analysis.js";
+import { endsStatement, mayElse, statementStart, wordsBehind } from "./follow-words.js";
 
 /** A call whose arguments are open at the cursor. */
 export interface OpenCall {
@@ -34,14 +35,16 @@ type Expected =
   | "template"
   | "link" // of a fusion
   | "fact" // in `when` of a fusion
+  | "imported" // a name of another file
+  | "path" // of a file, in quotes
   | "string"
   | "new name"
   | "operator"; // behind an operand
 
-type ItemWord = "net" | "block" | "class" | "rule" | "rules" | "fuse" | "const" | "file";
+export type ItemWord = "net" | "block" | "class" | "rule" | "rules" | "fuse" | "const" | "import" | "file";
 
 /** The part of a statement or a rule that the cursor is in. */
-type Part = "name" | "pattern" | "replacement" | "where" | "when" | "links" | "type" | "value";
+export type Part = "name" | "pattern" | "replacement" | "where" | "when" | "links" | "type" | "value";
 
 export interface Place {
   readonly item: ItemWord;
@@ -55,6 +58,8 @@ export interface Place {
   readonly closers: string;
   /** The calls that are open, from the outermost inwards. */
   readonly calls: readonly OpenCall[];
+  /** The keywords that may stand here behind what is written. */
+  readonly follows: readonly string[];
   /** The word, the string or the name in backticks at the cursor. */
   readonly word?: IToken;
   /** The place that a completion replaces. */
@@ -84,11 +89,53 @@ interface Reading {
 /** The place of an offset; undefined inside a comment or a number, where nothing can be completed or asked. */
 export function placeAt(analysis: Analysis, offset: number): Place | undefined {
   const { comments, statements } = analysis.tokens();
-  if (comments.some((one) => one.startOffset < offset && offset <= endOf(one))) return undefined;
+  const comment = comments[countBefore(comments, offset) - 1];
+  if (comment && offset <= endOf(comment)) return undefined;
   const word = wordAt(statements, offset);
   if (word && !isWord(word)) return undefined;
   const start = word?.startOffset ?? offset;
-  const before = statements.slice(0, countBefore(statements, start));
+  const count = countBefore(statements, start);
+  const { reading, statement } = readBefore(statements, count, analysis.text, start);
+  const last = statements[count - 1];
+  const previous = last?.tokenType === t.Newline ? lastOpen(statements, count, reading) : last;
+  const expected = word?.image.startsWith('"') ? "string" : expectedAfter(reading, previous);
+  const calls = reading.frames.flatMap(({ callee, piped, position, given, name }) =>
+    callee ? [{ callee, piped, position, given, ...(name !== undefined && { name }) }] : [],
+  );
+  const { item, part, first } = reading;
+  return {
+    item,
+    ...(first && isKeyword(first) && { statement: first.image }),
+    part,
+    expected,
+    itemStart: reading.itemStart,
+    closers: reading.frames
+      .map(({ opener }) => (opener.tokenType === t.OpenParen ? ")" : "]"))
+      .toReversed()
+      .join(""),
+    calls,
+    follows: first
+      ? wordsBehind(statements.slice(statement, count), { item, part, isInCall: calls.length > 0 })
+      : mayElse(statements, count)
+        ? ["else"]
+        : [],
+    ...(word && { word }),
+    start: expected === "pass" ? passStart(statements, count, start) : start,
+    // A quote that is not closed yet reaches to the end of its line.
+    end: word && word.tokenType !== t.UnclosedQuote ? endOf(word) : offset,
+  };
+}
+
+/**
+ * Reads the first `count` tokens, up to the cursor; `statement` is the index where the statement of the cursor begins. What stands before that
+ * decides only in which item and in how many braces it is.
+ */
+function readBefore(
+  tokens: readonly IToken[],
+  count: number,
+  text: string,
+  cursor: number,
+): { readonly reading: Reading; readonly statement: number } {
   const reading: Reading = {
     item: "file",
     itemStart: 0,
@@ -97,30 +144,14 @@ export function placeAt(analysis: Analysis, offset: number): Place | undefined {
     part: "name",
     frames: [],
   };
-  for (const [index, token] of before.entries()) {
-    if (token.tokenType === t.Newline && staysOpen(before, index, reading, analysis.text, start)) break;
-    read(reading, token, before, index);
+  const statement = statementStart(tokens, count - 1);
+  for (let index = 0; index < count; index++) {
+    const token = tokens[index];
+    if (!token || (index === count - 1 && staysOpen(tokens, index, reading, text, cursor))) break;
+    enter(reading, token);
+    if (index >= statement && !endsStatement(token)) read(reading, token, tokens, index);
   }
-  const previous = before.at(-1)?.tokenType === t.Newline ? lastOpen(before, reading) : before.at(-1);
-  const expected = word?.image.startsWith('"') ? "string" : expectedAfter(reading, previous);
-  return {
-    item: reading.item,
-    ...(reading.first && isKeyword(reading.first) && { statement: reading.first.image }),
-    part: reading.part,
-    expected,
-    itemStart: reading.itemStart,
-    closers: reading.frames
-      .map(({ opener }) => (opener.tokenType === t.OpenParen ? ")" : "]"))
-      .toReversed()
-      .join(""),
-    calls: reading.frames.flatMap(({ callee, piped, position, given, name }) =>
-      callee ? [{ callee, piped, position, given, ...(name !== undefined && { name }) }] : [],
-    ),
-    ...(word && { word }),
-    start: expected === "pass" ? passStart(before, start) : start,
-    // A quote that is not closed yet reaches to the end of its line.
-    end: word && word.tokenType !== t.UnclosedQuote ? endOf(word) : offset,
-  };
+  return { reading, statement };
 }
 
 /** The token that contains an offset or ends there; of two that touch, the one that is a word. */
@@ -145,7 +176,9 @@ function isNumber({ tokenType }: IToken): boolean {
 function isKeyword(token: IToken): boolean {
   const { tokenType: type } = token;
   return (
-    t.is(token, t.ItemStart) || t.is(token, t.StatementStart) || [t.Kernel, t.If, t.Assert].includes(type)
+    t.is(token, t.ItemStart) ||
+    t.is(token, t.StatementStart) ||
+    [t.Kernel, t.If, t.Else, t.Assert].includes(type)
   );
 }
 
@@ -162,15 +195,17 @@ function countBefore(tokens: readonly IToken[], offset: number): number {
 }
 
 /** Where the name of a pass begins, whose parts are joined by dashes. */
-function passStart(before: readonly IToken[], start: number): number {
-  const isPart = (token: IToken): boolean =>
-    token.tokenType === t.Minus ||
-    (t.is(token, t.ArgumentName) && ![t.Before, t.After].includes(token.tokenType));
-  const place = before.findLastIndex((token) => !isPart(token));
-  return before[place + 1]?.startOffset ?? start;
+function passStart(tokens: readonly IToken[], count: number, start: number): number {
+  const isPart = (token: IToken | undefined): boolean =>
+    token !== undefined &&
+    (token.tokenType === t.Minus ||
+      (t.is(token, t.ArgumentName) && ![t.Before, t.After].includes(token.tokenType)));
+  let first = count;
+  while (isPart(tokens[first - 1])) first--;
+  return first < count ? (tokens[first]?.startOffset ?? start) : start;
 }
 
-/** Whether the cursor still belongs to a statement that ends in an open bracket, or in a sign that an operand follows. */
+/** Whether the cursor still belongs to the statement before the `Newline` at `index`: it ends in an open bracket, or in a sign that an operand follows. */
 function staysOpen(
   tokens: readonly IToken[],
   index: number,
@@ -178,47 +213,53 @@ function staysOpen(
   text: string,
   cursor: number,
 ): boolean {
-  if (index < tokens.length - 1) return false;
-  const end = tokens[index]?.startOffset ?? cursor;
-  if (!/[\r\n]/.test(text.slice(end, cursor))) return true;
+  const newline = tokens[index];
+  if (newline?.tokenType !== t.Newline) return false;
+  if (!/[\r\n]/.test(text.slice(newline.startOffset, cursor))) return true;
   const last = tokens[index - 1];
   return frames.at(-1)?.callee !== undefined || t.is(last, t.Pipe) || t.is(last, t.BinaryOperator);
 }
 
 /** The token before the cursor: a `Newline` counts only if the statement is really over. */
-function lastOpen(tokens: readonly IToken[], { first }: Reading): IToken | undefined {
-  return first === undefined ? tokens.at(-1) : tokens.at(-2);
+function lastOpen(tokens: readonly IToken[], count: number, { first }: Reading): IToken | undefined {
+  return tokens[first === undefined ? count - 1 : count - 2];
 }
 
-function read(reading: Reading, token: IToken, tokens: readonly IToken[], index: number): void {
-  const { frames } = reading;
-  const frame = frames.at(-1);
+/** What a token changes about the item and the braces. */
+function enter(reading: Reading, token: IToken): void {
   const { tokenType: type } = token;
   if (type === t.Newline) {
-    frames.length = 0;
-    reading.first = undefined;
-    reading.part = "name";
+    begin(reading);
     if (reading.depth === 0) reading.item = "file";
     else if (reading.item === "rule") reading.item = "rules";
-    return;
-  }
-  if (reading.first === undefined && type !== t.CloseBrace) {
+  } else if (type === t.OpenBrace) {
+    begin(reading);
+    reading.depth += 1;
+  } else if (type === t.CloseBrace) {
+    begin(reading);
+    reading.depth = Math.max(0, reading.depth - 1);
+  } else if (reading.first === undefined) {
     reading.first = token;
     // A set of rules contains items.
-    if (reading.depth === 0 || token.tokenType === t.Rule) {
+    if (reading.depth === 0 || type === t.Rule) {
       reading.item = itemOf(token);
       reading.itemStart = token.startOffset;
     }
   }
-  if (type === t.OpenBrace) {
-    reading.depth += 1;
-    frames.length = 0;
-    reading.first = undefined;
-    reading.part = "name";
-  } else if (type === t.CloseBrace) {
-    reading.depth = Math.max(0, reading.depth - 1);
-    frames.length = 0;
-  } else if (type === t.OpenParen || type === t.OpenBracket) {
+}
+
+function begin(reading: Reading): void {
+  reading.frames.length = 0;
+  reading.first = undefined;
+  reading.part = "name";
+}
+
+/** What a token changes about the place in its statement. */
+function read(reading: Reading, token: IToken, tokens: readonly IToken[], index: number): void {
+  const { frames } = reading;
+  const frame = frames.at(-1);
+  const { tokenType: type } = token;
+  if (type === t.OpenParen || type === t.OpenBracket) {
     // The parameters of a block look like the arguments of a call.
     const isHead = reading.item === "block" && reading.depth === 0 && frames.length === 0;
     const callee = type === t.OpenParen && !isHead ? calleeBefore(tokens, index) : undefined;
@@ -245,6 +286,7 @@ function itemOf({ tokenType }: IToken): ItemWord {
   if (tokenType === t.Rule) return "rule";
   if (tokenType === t.Rules) return "rules";
   if (tokenType === t.Fuse) return "fuse";
+  if (tokenType === t.Import) return "import";
   return tokenType === t.Const ? "const" : "file";
 }
 
@@ -265,6 +307,9 @@ function partAfter({ item, first, part }: Reading, type: IToken["tokenType"]): P
     return type === t.When ? "when" : part;
   }
   if (item === "rules") return type === t.Before || type === t.After ? "value" : part;
+  if (item === "import") return type === t.From ? "value" : part;
+  // The name of an index.
+  if (type === t.As && first?.tokenType === t.Repeat) return "name";
   // Outside of calls, a colon stands before a type: of an input, a param, or a binding.
   if (type === t.Colon) return "type";
   return type === t.Equal || (first && beginsOperand.includes(first.tokenType)) ? "value" : part;
@@ -286,6 +331,10 @@ function expectedAfter(
     return endsOperand(previous) ? "operator" : "operand";
   }
   if (item === "fuse" && part === "links") return type === t.Colon || type === t.Arrow ? "link" : "operator";
+  if (item === "import") {
+    if (part === "value") return type === t.From ? "path" : "operator";
+    return previous === first || type === t.Comma ? "imported" : "operator";
+  }
   if (item === "class" && part === "value") return endsOperand(previous) ? "operator" : "link";
   if (item === "rules" && previous !== first) {
     const isPlace = type === t.Before || type === t.After || type === t.Minus;
@@ -294,6 +343,7 @@ function expectedAfter(
   if (item === "fuse" && part === "when") return endsOperand(previous) ? "operator" : "fact";
   if (part === "type") return type === t.Colon ? "type" : "operator";
   if (previous === first && first.tokenType === t.Output) return "output";
+  if (previous === first && first.tokenType === t.Weights) return "path";
   if (previous === first && beginsOperand.includes(first.tokenType)) return "operand";
   if (previous === first) return isKeyword(first) ? "new name" : "operator";
   if (part === "name") {

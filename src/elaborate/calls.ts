@@ -1,8 +1,9 @@
 // Calls of ops, blocks and functions, and their arguments.
 
 import type { Argument, CallExpression } from "#grammar/ast.js";
+import { printName } from "#grammar/printing/print-name.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import { ops } from "#ops/index.js";
 import { generators } from "#weights/generate.js";
 import { callBlock } from "./call/blocks.js";
@@ -49,12 +50,10 @@ function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Spa
   }
   const bound = scope.names.get(name) ?? scope.file.constants.get(name);
   if (bound?.value.kind === "none" || scope.file.incomplete.has(name)) return none;
-  const near = bound
-    ? []
-    : didYouMean(name, [...Object.keys(ops), ...scope.file.blocks.keys(), ...functionNames]);
+  const known = bound ? [] : [...Object.keys(ops), ...scope.file.blocks.keys(), ...functionNames];
   return fail(state, span, "unknown-op", `there is no op or block \`${name}\``, {
     label: bound ? `this is ${describe(state, bound.value)}, which cannot be called` : "not known",
-    help: near.length > 0 ? near : ["`cleave ops` lists the ops"],
+    ...meantOr(meant(name, known, span, printName), "`cleave ops` lists the ops"),
   });
 }
 
@@ -79,7 +78,7 @@ function evaluateArgument(state: Elaboration, scope: Scope, path: string, argume
   }
   const { span } = argument;
   const value = single(state, state.walk.evaluate(state, scope, path, argument.value), argument.value.span);
-  return [argument.kind === "named" ? { name: argument.name.text, value, span } : { value, span }];
+  return [argument.kind === "named" ? { name: argument.name, value, span } : { value, span }];
 }
 
 /** The value itself, or an error if it is several results. */

@@ -1,7 +1,7 @@
 // Types in the text, symbolic dimensions, and the open batch.
 
 import type { Expression, NetItem, TypeExpression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { didYouMeanOrHas } from "#diagnostic/suggest.js";
 import type { DType, TensorType } from "#ir/type.js";
 import { dtypes, elements, isDType } from "#ir/type.js";
 import { evaluate } from "./expressions.js";
@@ -101,11 +101,6 @@ export function reportDimensions(state: Elaboration, net: NetItem): void {
   reportUnbound(state);
   for (const name of state.dims.keys()) {
     if (state.usedDims.has(name) || state.failures > 0) continue;
-    const known = [
-      ...(state.batch ? [state.batch.symbol] : []),
-      ...state.usedDims,
-      ...state.file.constants.keys(),
-    ];
     fail(
       state,
       net.name.span,
@@ -113,11 +108,22 @@ export function reportDimensions(state: Elaboration, net: NetItem): void {
       `net \`${net.name.text}\` has no dimension or const \`${name}\``,
       {
         label: `--dim ${name}=${state.dims.get(name)} has no effect`,
-        help: didYouMean(name, known),
+        help: didYouMeanOrHas(name, boundByName(state, net)),
       },
     );
   }
   if (state.batch && state.failures === 0) reportBatch(state, state.batch);
+}
+
+/** The dimensions and consts whose values can be given by name. */
+function boundByName(state: Elaboration, net: NetItem): string[] {
+  const constants = [...state.file.constants].filter(([, { value }]) => value.kind === "number");
+  return [
+    ...(state.batch ? [state.batch.symbol] : []),
+    ...state.usedDims,
+    ...net.body.flatMap((statement) => (statement.kind === "const" ? [statement.name.text] : [])),
+    ...constants.map(([name]) => name),
+  ];
 }
 
 function reportUnbound(state: Elaboration): void {

@@ -32,7 +32,7 @@ import { unusedOf } from "./warnings/unused.js";
 export interface ElaborateOptions {
   /** Which net of the file; needed only if there are several. */
   readonly net?: string;
-  /** Values of symbolic dimensions, and values that override consts of the net or the file. */
+  /** Values of symbolic dimensions, and values that override consts of the net, of the file, or of other files from which it imports them. */
   readonly dims?: ReadonlyMap<string, number>;
   /** Opens the files of `import` items. Without it, a file that imports is an error. */
   readonly imports?: ImportFiles;
@@ -120,15 +120,20 @@ function openFiles(
   observer?: Observer,
 ): { readonly state: Elaboration; readonly importErrors: readonly Diagnostic[] } {
   const { files, importErrors } = linkFiles(ast, options.imports, diagnostics);
-  const own = files.at(-1)?.scope ?? emptyScope();
+  const main = files.at(-1);
+  const own = main?.scope ?? emptyScope();
   const state = initialState(own, options, diagnostics, observer);
+  // `dims` override what the model's file itself names: its consts, and those that it imports.
+  const mayOverride = (scope: FileScope, constant: string): boolean =>
+    scope === own || (main?.imported ?? []).some(({ name, from }) => from === scope && name.text === constant);
   for (const { ast: one, scope, imported } of files) {
     for (const { name, from } of imported) {
       const value = from.constants.get(name.text);
       if (value) scope.constants.set(name.text, value);
     }
     for (const item of one.items)
-      if (item.kind === "const") evaluateFileConst(state, scope, item, scope === own);
+      if (item.kind === "const")
+        evaluateFileConst(state, scope, item, mayOverride(scope, item.name.text));
   }
   return { state, importErrors };
 }

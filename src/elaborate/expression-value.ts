@@ -1,6 +1,6 @@
 // Values of expressions: tensors of the graph, and values known at compile time.
 
-import type { BinaryExpression, BlockItem } from "#grammar/ast.js";
+import type { BinaryExpression, BlockItem, Name } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId, OpName } from "#ir/graph.js";
 import type { Literal } from "#ops/attributes.js";
@@ -49,7 +49,7 @@ export const none = { kind: "none" } as const satisfies ExpressionValue;
 
 /** A value with its place, and its name if it is a named argument. */
 export interface Given {
-  readonly name?: string;
+  readonly name?: Name;
   readonly value: ExpressionValue;
   readonly span: Span;
 }

@@ -2,9 +2,10 @@
 
 import { parse } from "#grammar/reading/parse.js";
 import type { Ast, ImportItem, Item, Name } from "#grammar/ast.js";
+import { printName } from "#grammar/printing/print-name.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import { checkItems } from "./check-items.js";
 import type { FileScope } from "./expression-value.js";
 
@@ -122,16 +123,14 @@ function notFound({ file, items }: Ast, { text, span }: Name): Diagnostic {
     .find(({ name }) => name.text === text);
   const through = items.some((item) => item.kind === "import" && item.names.some((one) => one.text === text));
   const known = items.filter(isImportable).map(({ name }) => name.text);
-  const near = didYouMean(text, known);
+  const list = known.length > 0 ? `it has ${known.slice(0, 10).join(", ")}` : "it has no blocks and no consts";
   return error("unknown-import", `${file} has no block or const \`${text}\``, {
     span,
-    help: other
-      ? [`it has a ${other.kind} of that name, but only blocks and consts can be imported`]
+    ...(other
+      ? { help: [`it has a ${other.kind} of that name, but only blocks and consts can be imported`] }
       : through
-        ? ["it imports that name itself; import it from the file that defines it"]
-        : near.length > 0
-          ? near
-          : [known.length > 0 ? `it has ${known.slice(0, 10).join(", ")}` : "it has no blocks and no consts"],
+        ? { help: ["it imports that name itself; import it from the file that defines it"] }
+        : meantOr(meant(text, known, span, printName), list)),
   });
 }
 

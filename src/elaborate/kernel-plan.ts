@@ -2,7 +2,7 @@
 
 import type { CallExpression, Expression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { KernelPlan } from "#ir/graph.js";
 import { makePlan, planNumbers } from "#template/plan.js";
 import { templateNames } from "#template/templates.js";
@@ -22,7 +22,7 @@ export function readPlan(
   const template = templateNames.find((name) => name === callee.text);
   if (template === undefined) {
     fail(state, callee.span, "unknown-template", `there is no template \`${callee.text}\``, {
-      help: didYouMean(callee.text, templateNames),
+      ...meant(callee.text, templateNames, callee.span),
     });
     return undefined;
   }
@@ -47,7 +47,7 @@ export function readPlan(
     else if (key === undefined) {
       const known = ["fusion", ...Object.keys(planNumbers)];
       fail(state, name.span, "wrong-argument", `a kernel has no argument \`${name.text}\``, {
-        help: didYouMean(name.text, known),
+        ...meant(name.text, known, name.span),
       });
       return undefined;
     } else {

@@ -1,7 +1,10 @@
 // Looks up names: literals, bindings, consts, symbolic dimensions, and ops and blocks as values.
 
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printName } from "#grammar/printing/print-name.js";
+import { quote } from "#grammar/quote.js";
+import type { Advice } from "#diagnostic/suggest.js";
+import { meant, writeInstead } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
 import { isOp, literalNames, literalTexts } from "#ops/index.js";
 import type { Scope, Elaboration } from "./elaboration.js";
@@ -51,18 +54,24 @@ export function lookUp(
   if (scope.file.incomplete.has(name) && !callee) return none;
   if (callee?.kind === "block") state.observer?.found(span, callee.block.name);
   if (callee) return { kind: "callable", callee };
-  const bound = didYouMean(name, [...scope.names.keys(), ...scope.file.constants.keys()]);
-  const near = literalTexts.has(name)
-    ? [`as the value of an attribute it is in quotes: ${JSON.stringify(name)}`]
-    : bound.length > 0
-      ? bound
-      : didYouMean(name, literalNames);
+  const advice = literalTexts.has(name)
+    ? writeInstead(quote(name, '"'), span, `as the value of an attribute it is in quotes: ${quote(name, '"')}`)
+    : meantName(scope, name, span);
   const isCallable = isOp(name) || isFunction(name);
-  const inBlock = scope.blocks.length > 0 && near.length === 0 && !isCallable;
+  const inBlock = scope.blocks.length > 0 && !advice.help && !isCallable;
   return fail(state, span, "unknown-name", `there is no \`${name}\` here`, {
     label: isCallable ? "call this with arguments" : "not bound",
-    help: inBlock ? ["a block sees its parameters and the file's consts, but no names of the net"] : near,
+    ...(inBlock
+      ? { help: ["a block sees its parameters and the file's consts, but no names of the net"] }
+      : advice),
   });
+}
+
+/** The bound names and the members of attributes that are close to a name; a member is never written in backticks. */
+function meantName(scope: Scope, name: string, span: Span): Advice {
+  const bound = [...scope.names.keys(), ...scope.file.constants.keys()];
+  const written = (one: string): string => (literalNames.has(one) ? one : printName(one));
+  return meant(name, [...bound, ...literalNames], span, written);
 }
 
 /** The op or block of a name. A parameter or a const that holds one comes first. */

@@ -3,7 +3,7 @@
 
 import type { CallExpression, Expression, ParamStatement } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName, WeightId } from "#ir/graph.js";
 import type { DType, TensorType } from "#ir/type.js";
 import { isInteger, isOf, printType, sameType } from "#ir/type.js";
@@ -179,7 +179,7 @@ function callFormula(
         operands.push({ value: formula(state, scope, path, argument.value, undefined), span: argument.span });
       else if (argument.kind === "named")
         named.push({
-          name: argument.name.text,
+          name: argument.name,
           value: evaluate(state, scope, path, argument.value),
           span: argument.span,
         });
@@ -191,14 +191,11 @@ function callFormula(
     const spans = operands.map(({ span }) => span);
     return applyOp(state, path, name, values, spans, sorted.attributes, call.span);
   }
-  const near = didYouMean(name, ["weight", ...generators]);
   return fail(state, call.callee.span, "unknown-name", `\`${name}\` cannot be the value of a \`param\``, {
-    help:
-      near.length > 0
-        ? near
-        : [
-            'parameters come from weight("key"), he_normal(), zeros(), ones(), a literal, or a formula over these',
-          ],
+    ...meantOr(
+      meant(name, ["weight", ...generators], call.callee.span),
+      'parameters come from weight("key"), he_normal(), zeros(), ones(), a literal, or a formula over these',
+    ),
   });
 }
 

@@ -1,7 +1,7 @@
 // What a net says about pictures and classes: `input … preprocess(…)` and `output … labels(…)`.
 
 import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import type { Graph } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Preprocess } from "#ir/preprocess.js";
@@ -36,10 +36,9 @@ export function readPreprocess(
     const { name, value } = argument;
     const kind = Object.entries(settings).find(([key]) => key === name.text)?.[1];
     if (kind === undefined) {
-      const help = didYouMean(name.text, Object.keys(settings));
-      const known = [`it has ${Object.keys(settings).join(", ")}`];
+      const known = Object.keys(settings);
       fail(state, name.span, "wrong-argument", `\`preprocess\` has no argument \`${name.text}\``, {
-        help: help.length > 0 ? help : known,
+        ...meantOr(meant(name.text, known, name.span), `it has ${known.join(", ")}`),
       });
     } else if (Object.hasOwn(said, name.text)) {
       fail(state, name.span, "repeated-argument", `\`${name.text}\` is given twice`);
@@ -108,7 +107,7 @@ function memberOf(
   const member = value.kind === "name" ? value.name : undefined;
   if (member !== undefined && members.includes(member)) return member;
   fail(state, value.span, "wrong-argument", `\`${name}\` is one of ${members.join(", ")}`, {
-    help: didYouMean(member ?? "", members),
+    ...meant(member ?? "", members, value.span),
   });
   return undefined;
 }

@@ -108,15 +108,15 @@ function runStatement(
   }
 }
 
-/** Evaluates a const of a file, which `--dim` overrides if `isModel`. */
+/** Evaluates a const of a file; with `mayOverride`, `--dim` overrides it. */
 export function evaluateFileConst(
   state: Elaboration,
   file: FileScope,
   item: ConstItem,
-  isModel: boolean,
+  mayOverride: boolean,
 ): void {
   const scope: Scope = { names: new Map(), file, path: "", blocks: [], isNet: false };
-  const value = constValue(state, scope, item, isModel);
+  const value = constValue(state, scope, item, mayOverride);
   if (isReserved(item.name)) reportReserved(state, item.name);
   file.constants.set(item.name.text, { value, span: item.name.span });
 }

@@ -2,7 +2,6 @@
 
 import { diagnosticsOf } from "#editor/analysis.js";
 import { completionDoc, completionsAt } from "#editor/completion.js";
-import { fixesOf } from "#editor/fixes.js";
 import { formatEdits } from "#editor/format.js";
 import { hoverAt, signatureAt } from "#editor/hover.js";
 import { family, meantBy, nameAt } from "#editor/names/names.js";
@@ -78,9 +77,9 @@ cases(folder, "fixes.txt", (input) => {
   return diagnosticsOf(analysis)
     .flatMap((one) => [
       one.message,
-      ...fixesOf(analysis, one).map(({ title, edit }) => {
-        const fixed = applyEdits(input, [edit]);
-        const line = fixed.slice(0, edit.start).split("\n").length - 1;
+      ...(one.fixes ?? []).map(({ title, span, text }) => {
+        const fixed = applyEdits(input, [{ ...span, text }]);
+        const line = fixed.slice(0, span.start).split("\n").length - 1;
         return `  ${title}: ${fixed.split("\n")[line]?.trim()}`;
       }),
     ])

@@ -22,10 +22,17 @@ export function marked(input: string): Marked {
   return { analysis: analyzed(text), offset };
 }
 
+/** What stands in the folder of the text, and in the folder `more` beside it. */
+const folders: Readonly<Record<string, readonly string[]>> = {
+  "": ["blocks.net", "case.net", 'odd"name.net', "notes.md", "stem.safetensors", "teacher.onnx", "more/"],
+  "more/": ["layers.net", "more.safetensors"],
+};
+
 /** A text whose weight files all have the same two tensors, and no others. */
 export function analyzed(text: string): Analysis {
   return analyze(text, "case.net", {
     weights: { open: (name) => openWeightBytes(weightBytes, name) },
+    files: { list: (folder) => folders[folder] ?? [] },
     imports: {
       open: (path) =>
         path === "blocks.net"

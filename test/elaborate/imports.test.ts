@@ -72,6 +72,20 @@ describe("what an imported block sees", () => {
   });
 });
 
+test("a value given by name overrides a const that the model imports, also for the blocks of its file", () => {
+  const files = {
+    main: `import layer, k from "lib"\n${net("  output y = layer(x) - k")}`,
+    lib: "const k = 2\nconst other = 5\nconst twice = 2 * k\nblock layer(x) { return x * twice + other }\n",
+  };
+  const text = result(files, { dims: new Map([["k", 7]]) });
+  expect(text).toContain("mul(x, 14)");
+  expect(text).toContain("sub(y.add, 7)");
+  // The model does not name the other const.
+  expect(result(files, { dims: new Map([["other", 1]]) })).toMatch(
+    /net `n` has no dimension or const `other`[^]*help: it has `N`, `k`/,
+  );
+});
+
 test("wrong imports are errors in the file that imports", () => {
   const lib = 'block f(x) { return x }\nconst k = 1\nimport g from "more"\nnet other { output y = 1 }\n';
   const files = {

@@ -41,6 +41,24 @@ const tokens = [
   "param",
   "input",
   "weights",
+  "if",
+  "then",
+  "else",
+  "assert",
+  "import",
+  "from",
+  "class",
+  "rules",
+  "where",
+  "when",
+  "not",
+  "and",
+  "==",
+  "%",
+  "|",
+  "?",
+  "## ",
+  "x, y",
   "same",
   "true",
   "conv2d",
@@ -91,7 +109,7 @@ function mutateOnce(text: string, random: Random): string {
       return text.slice(0, place.index) + other[0] + text.slice(place.index + place[0].length);
     }
     default: {
-      const nesting = random.pick(["(", "[", "{ ", "relu(", "-", "x |> "]);
+      const nesting = random.pick(["(", "[", "{ ", "relu(", "-", "x |> ", "if a then b else ", "if a { ", "x["]);
       return text.slice(0, at) + nesting.repeat(random.pick([10, 1000, 20_000])) + text.slice(at);
     }
   }

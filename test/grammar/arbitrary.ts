@@ -116,6 +116,9 @@ const constant = fc
   .record({ name, value: expression })
   .map((parts) => ({ kind: "const", ...parts, span }) as const);
 
+/** `preprocess(…)`, `labels(…)`: a call that always has its brackets. */
+const wordCall = (word: string) => call.map((made) => ({ kind: "call" as const, callee: { text: word, span }, arguments: made.arguments, span }));
+
 const target = fc.record({ name, type }, { requiredKeys: ["name"] });
 
 const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) => ({
@@ -146,7 +149,9 @@ const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) =>
       .record({ condition: expression, message: expression }, { requiredKeys: ["condition"] })
       .map((parts): Statement => ({ kind: "assert", ...parts, span })),
     string.map((path): Statement => ({ kind: "weights", path, span })),
-    fc.record({ name, type }).map((parts): Statement => ({ kind: "input", ...parts, span })),
+    fc
+      .record({ name, type, preprocess: wordCall("preprocess") }, { requiredKeys: ["name", "type"] })
+      .map((parts): Statement => ({ kind: "input", ...parts, span })),
     fc
       .record({ name, type, value: expression }, { requiredKeys: ["name", "type"] })
       .map((parts): Statement => ({ kind: "param", ...parts, span })),
@@ -161,7 +166,7 @@ const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) =>
       )
       .map((parts): Statement => ({ kind: "kernel", ...parts, span })),
     fc
-      .array(fc.record({ name, value: expression }, { requiredKeys: ["name"] }), {
+      .array(fc.record({ name, labels: wordCall("labels"), value: expression }, { requiredKeys: ["name"] }), {
         minLength: 1,
         maxLength: 8,
       })

@@ -108,6 +108,7 @@ function checkedJson({ file, diagnostics, sources }: Checked): object {
       ...one,
       ...placed(one.span),
       ...(one.others && { others: one.others.map((other) => ({ ...other, ...placed(other.span) })) }),
+      ...(one.fixes && { fixes: one.fixes.map((fix) => ({ ...fix, ...placed(fix.span) })) }),
     })),
   };
 }

@@ -1,7 +1,7 @@
 // What the language server needs of Node: paths of documents, and the headers of the weight files that they name.
 
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Result } from "#diagnostic/diagnostic.js";
 import type { ServerHost } from "#editor/server/server.js";
@@ -15,8 +15,25 @@ export function nodeHost(): Omit<ServerHost, "checkRules"> {
     uriOf: (file) => (/^[a-z][a-z0-9+.-]+:/i.test(file) ? file : pathToFileURL(file).href),
     weightsOf: (uri) => (uri.startsWith("file:") ? cached(fileOf(uri), opened) : undefined),
     importsOf: (uri) => (uri.startsWith("file:") ? importFilesBeside(new Map(), []) : undefined),
+    filesOf: (uri) => (uri.startsWith("file:") ? { list } : undefined),
     manual: pathToFileURL(join(import.meta.dirname, "../../../../docs/diagnostics.md")).href,
   };
+}
+
+/** Most entries of a folder that are listed. */
+const mostEntries = 1000;
+
+/** The entries of a folder beside a file, without hidden ones; none if it cannot be read. */
+function list(folder: string, from: string): string[] {
+  try {
+    return readdirSync(isAbsolute(folder) ? folder : join(dirname(from), folder), { withFileTypes: true })
+      .filter(({ name }) => !name.startsWith("."))
+      .slice(0, mostEntries)
+      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+      .toSorted();
+  } catch {
+    return [];
+  }
 }
 
 function fileOf(uri: string): string {

@@ -117,4 +117,5 @@ export const completionKinds: Readonly<Record<CompletionKind, CompletionItemKind
   member: CompletionItemKind.EnumMember,
   type: CompletionItemKind.TypeParameter,
   key: CompletionItemKind.Value,
+  file: CompletionItemKind.File,
 };

@@ -3,11 +3,13 @@
 import {
   CodeActionKind,
   FoldingRangeKind,
+  LSPErrorCodes,
   MarkupKind,
   ResponseError,
   SemanticTokensBuilder,
   TextDocuments,
   TextDocumentSyncKind,
+  type CancellationToken,
   type CompletionItem,
   type Connection,
   type InitializeResult,
@@ -16,15 +18,16 @@ import {
 } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { terminalText } from "#diagnostic/escape.js";
 import { given } from "#diagnostic/given.js";
 import type { ImportFiles } from "#elaborate/imports.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { version } from "#compile/version.js";
 import type { Analysis, AnalyzeOptions } from "../analysis.js";
 import { diagnosticsOf } from "../analysis.js";
+import type { NearbyFiles } from "../complete-strings.js";
 import type { Completion } from "../completion.js";
 import { completionDoc, completionsAt } from "../completion.js";
-import { fixesOf } from "../fixes.js";
 import { formatEdits } from "../format.js";
 import { hoverAt, signatureAt } from "../hover.js";
 import type { Definition } from "../names/definition.js";
@@ -47,6 +50,8 @@ export interface ServerHost {
   weightsOf(uri: string): WeightFiles | undefined;
   /** Opens the files that a document imports; undefined if it is no file. */
   importsOf(uri: string): ImportFiles | undefined;
+  /** Lists the folders beside a document; undefined if it is no file. */
+  filesOf?(uri: string): NearbyFiles | undefined;
   /** The address of docs/diagnostics.md. */
   readonly manual?: string;
   /** Tries the rules of a text on operands and gives the diagnostics later, unless a newer text comes first. */
@@ -62,7 +67,12 @@ export function serve(connection: Connection, host: ServerHost): void {
     connection.console.error(`This is a bug in Cleave, not in your input.\n${text}`);
   };
   const optionsOf = (uri: string): AnalyzeOptions => {
-    return given({ dims: settings.dims, weights: host.weightsOf(uri), imports: host.importsOf(uri) });
+    return given({
+      dims: settings.dims,
+      weights: host.weightsOf(uri),
+      imports: host.importsOf(uri),
+      files: host.filesOf?.(uri),
+    });
   };
   const send = (document: TextDocument, diagnostics: readonly Diagnostic[]): void => {
     void connection.sendDiagnostics({
@@ -90,18 +100,28 @@ export function serve(connection: Connection, host: ServerHost): void {
       });
     },
   });
-  /** Answers about a document; a bug is logged, and the editor gets no answer. */
-  const answer = <T>(
+  const takeTurn = turns();
+  /**
+   * Answers about a document. What the editor has cancelled, or asked about a text that has changed since, is refused. A bug is logged, and the
+   * editor gets no answer.
+   */
+  const answer = async <T>(
     { uri }: { readonly uri: string },
+    token: CancellationToken,
     give: (analysis: Analysis, document: TextDocument) => T | null,
-  ): T | null => {
+  ): Promise<T | null> => {
     const document = documents.get(uri);
     if (!document) return null;
+    const { version } = document;
+    await takeTurn();
+    if (token.isCancellationRequested) throw new ResponseError(LSPErrorCodes.RequestCancelled, "the request is cancelled");
+    if (documents.get(uri)?.version !== version)
+      throw new ResponseError(LSPErrorCodes.ContentModified, "the text has changed since the request");
     try {
       return give(analyses.analysisOf(document), document);
     } catch (cause) {
-      if (!(cause instanceof ResponseError)) failed(cause);
-      else throw cause;
+      if (cause instanceof ResponseError) throw cause;
+      failed(cause);
       return null;
     }
   };
@@ -112,7 +132,7 @@ export function serve(connection: Connection, host: ServerHost): void {
       serverInfo: { name: "cleave", version },
       capabilities: {
         textDocumentSync: TextDocumentSyncKind.Incremental,
-        completionProvider: { triggerCharacters: ["(", ",", "=", ">", '"'], resolveProvider: true },
+        completionProvider: { triggerCharacters: ["(", ",", "=", ">", '"', "/"], resolveProvider: true },
         hoverProvider: true,
         signatureHelpProvider: { triggerCharacters: ["(", ","] },
         definitionProvider: true,
@@ -146,16 +166,16 @@ export function serve(connection: Connection, host: ServerHost): void {
 
   connection.onShutdown(analyses.end);
 
-  connection.onHover(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onHover(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const hover = hoverAt(analysis, document.offsetAt(position));
       return hover
         ? { contents: { kind: MarkupKind.Markdown, value: hover.text }, range: rangeOf(document, hover) }
         : null;
     }),
   );
-  connection.onCompletion(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onCompletion(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const offset = document.offsetAt(position);
       const { start, end, items } = completionsAt(analysis, offset);
       const range = rangeOf(document, { start, end });
@@ -165,7 +185,7 @@ export function serve(connection: Connection, host: ServerHost): void {
           label: item.label,
           kind: completionKinds[item.kind],
           ...(item.detail !== undefined && { detail: item.detail }),
-          ...(item.kind === "key" && { filterText: newText }),
+          ...((item.kind === "key" || item.kind === "file") && { filterText: newText }),
           sortText: String(at).padStart(5, "0"),
           textEdit: { range, newText },
           data: { uri: textDocument.uri, offset, kind: item.kind },
@@ -173,16 +193,17 @@ export function serve(connection: Connection, host: ServerHost): void {
       });
     }),
   );
-  connection.onCompletionResolve((item) => {
+  connection.onCompletionResolve(async (item, token) => {
     const { uri, offset, kind } = item.data as { uri: string; offset: number; kind: Completion["kind"] };
-    const doc = answer(
+    const doc = await answer(
       { uri },
+      token,
       (analysis) => completionDoc(analysis, offset, { label: item.label, kind }) ?? null,
     );
     return doc === null ? item : { ...item, documentation: { kind: MarkupKind.Markdown, value: doc } };
   });
-  connection.onSignatureHelp(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onSignatureHelp(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const found = signatureAt(analysis, document.offsetAt(position));
       if (!found) return null;
       const { label, doc, parameters, active } = found;
@@ -200,45 +221,44 @@ export function serve(connection: Connection, host: ServerHost): void {
       };
     }),
   );
-  connection.onDefinition(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onDefinition(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const found = nameAt(analysis.names(), document.offsetAt(position));
       return found ? meantBy(found).map((one) => definitionPlace(analysis, document, one, host)) : null;
     }),
   );
-  connection.onReferences(({ textDocument, position, context }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onReferences(({ textDocument, position, context }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const spans = usesAt(analysis, document.offsetAt(position), context.includeDeclaration);
       return spans.map((span) => locationOf(document, span));
     }),
   );
-  connection.onDocumentHighlight(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) =>
+  connection.onDocumentHighlight(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) =>
       usesAt(analysis, document.offsetAt(position), true).map((span) => ({ range: rangeOf(document, span) })),
     ),
   );
-  connection.onPrepareRename(({ textDocument, position }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onPrepareRename(({ textDocument, position }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const found = renameableAt(analysis, document.offsetAt(position));
       return found ? { range: rangeOf(document, found), placeholder: found.name } : null;
     }),
   );
-  connection.onRenameRequest(({ textDocument, position, newName }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onRenameRequest(({ textDocument, position, newName }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const renamed = renameAt(analysis, document.offsetAt(position), newName);
-      // -32803 is `RequestFailed`: the editor shows the message.
-      if ("problem" in renamed) throw new ResponseError(-32803, renamed.problem);
+      if ("problem" in renamed) throw new ResponseError(LSPErrorCodes.RequestFailed, renamed.problem); // the editor shows it
       return { changes: { [document.uri]: textEdits(document, renamed.edits) } };
     }),
   );
-  connection.onDocumentFormatting(({ textDocument }) =>
-    answer(textDocument, (analysis, document) => textEdits(document, formatEdits(analysis) ?? [])),
+  connection.onDocumentFormatting(({ textDocument }, token) =>
+    answer(textDocument, token, (analysis, document) => textEdits(document, formatEdits(analysis) ?? [])),
   );
-  connection.onDocumentSymbol(({ textDocument }) =>
-    answer(textDocument, (analysis, document) => outlineOf(analysis).map((one) => lspSymbol(document, one))),
+  connection.onDocumentSymbol(({ textDocument }, token) =>
+    answer(textDocument, token, (analysis, document) => outlineOf(analysis).map((one) => lspSymbol(document, one))),
   );
-  connection.onFoldingRanges(({ textDocument }) =>
-    answer(textDocument, (analysis) =>
+  connection.onFoldingRanges(({ textDocument }, token) =>
+    answer(textDocument, token, (analysis) =>
       foldsOf(analysis).map(({ startLine, endLine, comment }) => ({
         startLine,
         endLine,
@@ -246,8 +266,8 @@ export function serve(connection: Connection, host: ServerHost): void {
       })),
     ),
   );
-  connection.languages.inlayHint.on(({ textDocument, range }) =>
-    answer(textDocument, (analysis, document) =>
+  connection.languages.inlayHint.on(({ textDocument, range }, token) =>
+    answer(textDocument, token, (analysis, document) =>
       hintsIn(analysis, document.offsetAt(range.start), document.offsetAt(range.end)).map(
         ({ offset, text }) => ({
           position: document.positionAt(offset),
@@ -258,8 +278,8 @@ export function serve(connection: Connection, host: ServerHost): void {
     ),
   );
   connection.languages.semanticTokens.on(
-    ({ textDocument }) =>
-      answer(textDocument, (analysis, document) => {
+    async ({ textDocument }, token) =>
+      (await answer(textDocument, token, (analysis, document) => {
         const builder = new SemanticTokensBuilder();
         for (const { start, end, type, declares, constant, builtIn } of colouredTokens(analysis)) {
           const { line, character } = document.positionAt(start);
@@ -267,24 +287,36 @@ export function serve(connection: Connection, host: ServerHost): void {
           builder.push(line, character, end - start, tokenTypes.indexOf(type), modifiers);
         }
         return builder.build();
-      }) ?? { data: [] },
+      })) ?? { data: [] },
   );
-  connection.onCodeAction(({ textDocument, range }) =>
-    answer(textDocument, (analysis, document) => {
+  connection.onCodeAction(({ textDocument, range }, token) =>
+    answer(textDocument, token, (analysis, document) => {
       const [from, to] = [document.offsetAt(range.start), document.offsetAt(range.end)];
       return diagnosticsOf(analysis).flatMap((diagnostic) => {
         const { span } = diagnostic;
         if (!span || span.end < from || span.start > to) return [];
-        return fixesOf(analysis, diagnostic).map(({ title, edit }) => ({
-          title,
+        return (diagnostic.fixes ?? []).map(({ title, span: { start, end }, text }) => ({
+          title: terminalText(title),
           kind: CodeActionKind.QuickFix,
           diagnostics: [lspDiagnostic(document, diagnostic, host)],
-          edit: { changes: { [document.uri]: textEdits(document, [edit]) } },
+          edit: { changes: { [document.uri]: textEdits(document, [{ start, end, text }]) } },
         }));
       });
     }),
   );
   documents.listen(connection);
+}
+
+/**
+ * Lets answers take turns. Between two of them, what the editor has sent meanwhile arrives: cancellations, and newer texts. Each answer occupies the
+ * thread until it is given.
+ */
+function turns(): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => {
+    last = last.then(() => new Promise((resolve) => void setTimeout(resolve)));
+    return last;
+  };
 }
 
 /** The place of a definition; that of an imported name is in its own file. */

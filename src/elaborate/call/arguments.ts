@@ -3,7 +3,9 @@
 import { given } from "#diagnostic/given.js";
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import type { Name } from "#grammar/ast.js";
+import { printArgumentName } from "#grammar/printing/print-name.js";
+import { didYouMean, meant, meantOr } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import { opOf } from "#ops/index.js";
@@ -44,8 +46,8 @@ export function sortArguments(
   let segment: string | undefined;
   let position = 0;
   for (const argument of written) {
-    const key = argument.name;
-    if (key === undefined) {
+    const key = argument.name?.text;
+    if (key === undefined || !argument.name) {
       const index = position++;
       if (index < op.operands.length || op.operands.at(-1)?.variadic) operands.set(index, argument);
       else if (index === op.operands.length) tooMany(state, name, op, argument.span);
@@ -66,7 +68,7 @@ export function sortArguments(
       const value = attributeValue(state, name, key, kind, argument);
       if (value !== undefined) (Object.hasOwn(op.attributes, key) ? attributes : layer)[key] = value;
     } else if (key === "name") segment = segmentOf(state, argument);
-    else unknownArgument(state, name, op, key, argument.span);
+    else unknownArgument(state, name, op, argument.name, argument.span);
   }
   for (const [key, kind] of Object.entries(op.attributes)) {
     if (spans.has(key)) continue;
@@ -134,7 +136,7 @@ function unknownArgument(
   state: Elaboration,
   name: string,
   op: Op<AttributeTable>,
-  key: string,
+  key: Name,
   span: Span,
 ): void {
   const known = [
@@ -142,8 +144,7 @@ function unknownArgument(
     ...Object.keys(op.layer?.attributes ?? {}),
     ...op.operands.map((one) => one.name),
   ];
-  const near = didYouMean(key, known);
-  fail(state, span, "unknown-attribute", `\`${name}\` has no attribute \`${key}\``, {
-    help: near.length > 0 ? near : [`it has ${known.join(", ")}`],
+  fail(state, span, "unknown-attribute", `\`${name}\` has no attribute \`${key.text}\``, {
+    ...meantOr(meant(key.text, known, key.span, printArgumentName), `it has ${known.join(", ")}`),
   });
 }

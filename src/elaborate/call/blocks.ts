@@ -1,9 +1,10 @@
 // Calls of blocks: the body runs in a scope that contains only the arguments.
 
 import type { BlockItem } from "#grammar/ast.js";
+import { printArgumentName } from "#grammar/printing/print-name.js";
 import type { Binding, HomedBlock } from "../expression-value.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import { uniteSpans } from "#ir/graph.js";
 import type { Scope, Elaboration } from "../elaboration.js";
 import { describe, fail, takePath } from "../elaboration.js";
@@ -64,7 +65,7 @@ function bindArguments(
   let position = 0;
   let segment: string | undefined;
   for (const { name: key, value, span } of given) {
-    const parameter = key === undefined ? takes[position++] : takes.find((one) => one === key);
+    const parameter = key === undefined ? takes[position++] : takes.find((one) => one === key.text);
     if (parameter !== undefined) {
       const first = names.get(parameter);
       if (first)
@@ -72,15 +73,17 @@ function bindArguments(
           others: [{ span: first.span, message: "first here" }],
         });
       else names.set(parameter, { value, span });
-    } else if (key === "name") {
+    } else if (key?.text === "name") {
       if (value.kind === "string") segment = value.value;
       else if (value.kind !== "none")
         fail(state, span, "wrong-argument", `\`name\` must be a string, not ${describe(state, value)}`);
     } else if (key !== undefined) {
-      const near = didYouMean(key, takes);
-      fail(state, span, "unknown-argument", `block \`${name}\` has no parameter \`${key}\``, {
+      fail(state, span, "unknown-argument", `block \`${name}\` has no parameter \`${key.text}\``, {
         others,
-        help: near.length > 0 ? near : [`it takes ${takes.join(", ") || "none"}`],
+        ...meantOr(
+          meant(key.text, takes, key.span, printArgumentName),
+          `it takes ${takes.join(", ") || "none"}`,
+        ),
       });
     } else {
       fail(state, span, "too-many-arguments", `block \`${name}\` takes ${count(takes.length)}`, {

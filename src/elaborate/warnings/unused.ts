@@ -3,6 +3,7 @@
 import type { Ast, Expression, Item, Name, NetItem, Statement } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { warning } from "#diagnostic/diagnostic.js";
+import { writeInstead } from "#diagnostic/suggest.js";
 import { printName } from "#grammar/printing/print-name.js";
 import type { Site } from "./uses.js";
 import { usesOf } from "./uses.js";
@@ -39,17 +40,21 @@ function isSilent(name: string): boolean {
   return name.startsWith("_");
 }
 
+/** A name that begins with `_` says that it is unused on purpose. The new name may be the key of a weight, or known outside the file. */
+function silence({ text }: Name): string {
+  return `remove it, or name it \`${printName(`_${text}`)}\` if that is intended`;
+}
+
 function unusedSite({ kind, name, of }: Site): Diagnostic {
   const { text, span } = name;
-  const silent = `or name it \`${printName(`_${text}`)}\` if that is intended`;
   switch (kind) {
     case "binding":
     case "const":
-      return warning("unused-binding", `\`${text}\` is never used`, { span, help: [`remove it, ${silent}`] });
+      return warning("unused-binding", `\`${text}\` is never used`, { span, help: [silence(name)] });
     case "param":
       return warning("unused-binding", `parameter \`${text}\` is never used`, {
         span,
-        help: [`remove it, ${silent}`],
+        help: [silence(name)],
       });
     case "index":
       return warning("unused-binding", `the index \`${text}\` is never used`, {
@@ -59,7 +64,7 @@ function unusedSite({ kind, name, of }: Site): Diagnostic {
     case "input":
       return warning("unused-input", `input \`${text}\` is never used`, {
         span,
-        help: [`remove it, ${silent}`],
+        help: [silence(name)],
       });
     case "parameter":
       return warning(
@@ -67,7 +72,7 @@ function unusedSite({ kind, name, of }: Site): Diagnostic {
         `${of.kind === "block" ? `block \`${of.name.text}\`` : "a block"} never uses its parameter \`${text}\``,
         {
           span,
-          help: [`remove it, ${silent}`],
+          help: [silence(name)],
         },
       );
     default:
@@ -87,9 +92,9 @@ function unusedNames(item: Item, free: ReadonlySet<string>): Diagnostic[] {
     );
   if ((item.kind !== "block" && item.kind !== "const") || !isUnused(item.name)) return [];
   const { text, span } = item.name;
-  const help = [`remove it, or name it \`${printName(`_${text}`)}\` if that is intended`];
+  const advice = writeInstead(printName(`_${text}`), span, silence(item.name));
   const message = `${item.kind} \`${text}\` is never used in this file`;
-  return [warning(item.kind === "block" ? "unused-block" : "unused-const", message, { span, help })];
+  return [warning(item.kind === "block" ? "unused-block" : "unused-const", message, { span, ...advice })];
 }
 
 /** A parameter of a block, or an index, that hides a const of the file: the body may mean the const. */

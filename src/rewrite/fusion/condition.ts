@@ -3,7 +3,7 @@
 import type { BinaryOperator, Expression } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import { suggest } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 
 /** The facts of the cost model about a chain, under the names that conditions use. */
 export interface ChainFacts {
@@ -131,15 +131,11 @@ function compileName(
   if (name === "true" || name === "false") return { type: "boolean", of: () => name === "true" };
   if (name === "fits_on_chip") return { type: "boolean", of: (facts) => facts.fits_on_chip };
   if (isFact(name)) return { type: "number", of: (facts) => Number(facts[name]) };
-  const near = suggest(name, Object.keys(chainFacts));
+  const known = Object.keys(chainFacts);
   diagnostics.push(
     error("unknown-condition", `\`${name}\` is no fact about a chain`, {
       span,
-      help: [
-        near.length > 0
-          ? `did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`
-          : `the facts are ${Object.keys(chainFacts).join(", ")}`,
-      ],
+      ...meantOr(meant(name, known, span), `the facts are ${known.join(", ")}`),
     }),
   );
   return undefined;

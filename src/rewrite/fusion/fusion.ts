@@ -1,9 +1,10 @@
 // Compiles `fuse` items of the language into links over nodes and a condition on chains.
 
 import type { FuseItem, FuseLink, Item } from "#grammar/ast.js";
+import { printName } from "#grammar/printing/print-name.js";
 import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import { suggest } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { opClasses, opNames } from "#ops/index.js";
@@ -135,12 +136,9 @@ function checkLink({ name: { text, span } }: FuseLink, classes: ReadonlyMap<stri
     return [error("not-fusible", `no kernel computes \`${text}\``, { span, label: "cannot be in a chain" })];
   }
   if (setOfLink(text, classes)) return [];
-  const near = suggest(text, [...opNames, ...opClasses, ...classes.keys()]);
-  const help =
-    near.length > 0
-      ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
-      : [`classes are ${[...opClasses, ...classes.keys()].join(", ")}; \`cleave ops\` lists all ops`];
-  return [error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, help })];
+  const near = meant(text, [...opNames, ...opClasses, ...classes.keys()], span, printName);
+  const list = `classes are ${[...opClasses, ...classes.keys()].join(", ")}; \`cleave ops\` lists all ops`;
+  return [error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, ...meantOr(near, list) })];
 }
 
 function acceptsNode(set: OpSet, graph: Graph, node: Node): boolean {

@@ -1,9 +1,10 @@
 // Compiles `class` items: names for sets of ops, in rules and in fusions.
 
 import type { ClassItem, Item } from "#grammar/ast.js";
+import { printName } from "#grammar/printing/print-name.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { meant, meantOr } from "#diagnostic/suggest.js";
 import type { Node, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import { isMember, isOp, isOpClass, opClasses, opNames, opOf } from "#ops/index.js";
@@ -80,9 +81,9 @@ function united(sets: readonly OpSet[]): OpSet {
 }
 
 function noMember(name: string, span: Span, classes: ReadonlyMap<string, OpSet>): Diagnostic {
-  const near = didYouMean(name, [...opNames, ...opClasses, ...classes.keys()]);
+  const near = meant(name, [...opNames, ...opClasses, ...classes.keys()], span, printName);
   return error("unknown-op", `there is no op or class \`${name}\` that could be a member`, {
     span,
-    help: near.length > 0 ? near : ["a class has ops and the classes before it; `cleave ops` lists the ops"],
+    ...meantOr(near, "a class has ops and the classes before it; `cleave ops` lists the ops"),
   });
 }

@@ -2,14 +2,15 @@
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Argument, Expression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printArgumentName, printName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Literal } from "#ops/attributes.js";
 import { opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import type { Match } from "../rule.js";
 import type { Scope } from "./scope.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import type { CompileTerm } from "./scope.js";
 import { usable } from "./scope.js";
 import type { ValueTerm } from "./term.js";
@@ -38,12 +39,12 @@ export function compileAttributes(
       if (variable === "error") continue;
       if (variable?.kind !== "rest") {
         const known = [...scope.variables].filter(([, one]) => one.kind === "rest").map(([name]) => name);
-        fail(
+        failWith(
           scope,
           argument.span,
           "unbound-variable",
           `no op of the left side leaves its attributes to \`..${key}\``,
-          didYouMean(key, known),
+          meant(key, known, argument.name.span, printName),
         );
         continue;
       }
@@ -71,14 +72,16 @@ export function compileAttributes(
           `\`${key}\` follows from the operands of \`${callee}\`, so it cannot be given`,
         );
       else
-        fail(
+        failWith(
           scope,
           argument.name.span,
           "unknown-attribute",
           `\`${callee}\` has no attribute \`${key}\``,
-          didYouMean(
+          meant(
             key,
             ops.flatMap((op) => Object.keys(opOf(op).attributes)),
+            argument.name.span,
+            printArgumentName,
           ),
         );
       continue;

@@ -2,7 +2,8 @@
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Argument, CallExpression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { isOp, opOf } from "#ops/index.js";
@@ -15,7 +16,7 @@ import { ruleFunctions } from "./functions.js";
 import type { Ref, ReplacementBuilder } from "../replacement-builder.js";
 import type { Construct, Match } from "../rule.js";
 import type { Scope, Variable } from "./scope.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import { calleeNames, isClass } from "./scope.js";
 import type { CompileTerm } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
@@ -44,7 +45,8 @@ export function compileCall(scope: Scope, call: CallExpression, compile: Compile
     );
   }
   const known = [...calleeNames(scope), ...Object.keys(ruleFunctions), ...scope.predicates.keys()];
-  return fail(scope, span, "unknown-op", `there is no op or function \`${text}\``, didYouMean(text, known));
+  const advice = meant(text, known, span, printName);
+  return failWith(scope, span, "unknown-op", `there is no op or function \`${text}\``, advice);
 }
 
 /** The op that the left side bound to the callee. Where an optional op is missing, its first operand. */

@@ -1,13 +1,14 @@
 // Compiles calls of functions in terms of rules: those of the language, questions about the graph around a value, and the caller's own.
 
 import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { AttributeValue, Node, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import { opClasses, opNames } from "#ops/index.js";
 import { isOneOf, setOf } from "./classes.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import type { RuleFunction } from "./functions.js";
 import { ruleFunctions } from "./functions.js";
 import type { Aim } from "../aim.js";
@@ -167,12 +168,12 @@ function tensorArgument(scope: Scope, argument: Argument, callee: string): Nodes
   if (variable === "error") return undefined;
   if (value?.kind === "name" && !variable && !scope.where.has(value.name)) {
     const known = [...scope.variables.keys()];
-    return fail(
+    return failWith(
       scope,
       value.span,
       "unbound-variable",
       `\`${value.name}\` is bound neither on the left side nor in \`where\``,
-      didYouMean(value.name, known),
+      meant(value.name, known, value.span, printName),
     );
   }
   if (value?.kind !== "name" || !variable || !isTensor(variable))
@@ -272,9 +273,9 @@ function compileUsedBy(scope: Scope, nodes: NodesOf, terms: readonly Expression[
     const set = term.kind === "name" ? setOf(term.name, scope.classes) : undefined;
     if (set) return set;
     const name = term.kind === "name" ? term.name : "";
-    return fail(scope, term.span, "unknown-op", `\`used_by\` takes the names of ops and classes`, [
-      ...didYouMean(name, [...opNames, ...opClasses, ...scope.classes.keys()]),
-    ]);
+    const known = [...opNames, ...opClasses, ...scope.classes.keys()];
+    const message = "`used_by` takes the names of ops and classes";
+    return failWith(scope, term.span, "unknown-op", message, meant(name, known, term.span, printName));
   });
   const known = sets.filter((set) => set !== undefined);
   if (known.length < sets.length) return undefined;

@@ -1,7 +1,8 @@
 // Compiles terms of a rule's right side, of `where` and of `when`. Each is a tensor to build or a value to compute.
 
 import type { BinaryExpression, Expression } from "#grammar/ast.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { AttributeValue } from "#ir/graph.js";
 import { attributeAim, binaryAim, listAim } from "./aims.js";
 import { binaryValue, tensorOps } from "./arithmetic.js";
@@ -9,7 +10,7 @@ import { compileCall } from "./compile-call.js";
 import type { ValueType } from "./functions.js";
 import type { Construct } from "../rule.js";
 import type { Scope, Variable } from "./scope.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import { callOf, indexCall, isLiteralName, usable } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
 import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
@@ -87,12 +88,12 @@ function compileName(scope: Scope, expression: Expression & { kind: "name" }): T
     return name === "true" || name === "false" ? literal("boolean", name === "true") : literal("text", name);
   }
   const known = [...scope.variables.keys(), ...scope.where.keys()];
-  return fail(
+  return failWith(
     scope,
     span,
     "unbound-variable",
     `\`${name}\` is bound neither on the left side nor in \`where\``,
-    didYouMean(name, known),
+    meant(name, known, span, printName),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
+import type { Advice } from "#diagnostic/suggest.js";
 import { error } from "#diagnostic/diagnostic.js";
 
 /** The errors collected so far. */
@@ -17,6 +18,17 @@ export function fail(
   message: string,
   help: readonly string[] = [],
 ): undefined {
-  scope.diagnostics.push(error(code, message, help.length > 0 ? { span, help } : { span }));
+  return failWith(scope, span, code, message, help.length > 0 ? { help } : {});
+}
+
+/** The same with advice that may have fixes. */
+export function failWith(
+  scope: Problems,
+  span: Span,
+  code: DiagnosticCode,
+  message: string,
+  advice: Advice,
+): undefined {
+  scope.diagnostics.push(error(code, message, { span, ...advice }));
   return undefined;
 }

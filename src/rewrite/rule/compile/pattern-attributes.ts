@@ -3,7 +3,8 @@
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printArgumentName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import { bind } from "./bind.js";
@@ -12,7 +13,7 @@ import { compileTerm } from "./compile-term.js";
 import type { ValueType } from "./functions.js";
 import type { AttributePattern } from "../rule.js";
 import type { Scope } from "./scope.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import { isLiteralName } from "./scope.js";
 
 interface PatternAttributes {
@@ -52,13 +53,9 @@ export function compilePatternAttributes(
         ...Object.keys(opOf(op).attributes),
         ...Object.keys(opOf(op).derived ?? {}),
       ]);
-      fail(
-        scope,
-        argument.name.span,
-        "unknown-attribute",
-        `\`${callee.text}\` has no attribute \`${key}\``,
-        didYouMean(key, keys),
-      );
+      const { span } = argument.name;
+      const message = `\`${callee.text}\` has no attribute \`${key}\``;
+      failWith(scope, span, "unknown-attribute", message, meant(key, keys, span, printArgumentName));
       continue;
     }
     ops = having;

@@ -2,14 +2,15 @@
 
 import type { Argument, CallExpression, Expression, IndexExpression, PipeExpression } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { printName } from "#grammar/printing/print-name.js";
+import { meant } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
 import { isOp, isOpClass, literalNames, opClasses, opNames } from "#ops/index.js";
 import type { Predicate } from "../predicate.js";
 import type { Pattern } from "../rule.js";
 import type { OpSet } from "./classes.js";
 import { setOf } from "./classes.js";
-import { fail } from "./fail.js";
+import { fail, failWith } from "./fail.js";
 import type { ValueType } from "./functions.js";
 import type { Term } from "./term.js";
 
@@ -89,12 +90,12 @@ export function opsOf(scope: Scope, { callee }: CallExpression): OpSet | undefin
   }
   const set = setOf(text, scope.classes);
   if (set) return set;
-  return fail(
+  return failWith(
     scope,
     span,
     "unknown-op",
     `there is no op or op class \`${text}\``,
-    didYouMean(text, [...opNames, ...scope.classes.keys()]),
+    meant(text, [...opNames, ...scope.classes.keys()], span, printName),
   );
 }
 
