@@ -103,6 +103,10 @@ export function placeAt(analysis: Analysis, offset: number): Place | undefined {
     callee ? [{ callee, piped, position, given, ...(name !== undefined && { name }) }] : [],
   );
   const { item, part, first } = reading;
+  const end = last?.tokenType === t.Newline ? count - 1 : count;
+  const written = statements.slice(statement, end);
+  const afterBody = mayElse(statements, count) ? ["else"] : [];
+  const follows = first ? wordsBehind(written, { item, part, isInCall: calls.length > 0 }) : afterBody;
   return {
     item,
     ...(first && isKeyword(first) && { statement: first.image }),
@@ -114,11 +118,7 @@ export function placeAt(analysis: Analysis, offset: number): Place | undefined {
       .toReversed()
       .join(""),
     calls,
-    follows: first
-      ? wordsBehind(statements.slice(statement, count), { item, part, isInCall: calls.length > 0 })
-      : mayElse(statements, count)
-        ? ["else"]
-        : [],
+    follows,
     ...(word && { word }),
     start: expected === "pass" ? passStart(statements, count, start) : start,
     // A quote that is not closed yet reaches to the end of its line.

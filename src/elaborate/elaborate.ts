@@ -125,15 +125,15 @@ function openFiles(
   const state = initialState(own, options, diagnostics, observer);
   // `dims` override what the model's file itself names: its consts, and those that it imports.
   const mayOverride = (scope: FileScope, constant: string): boolean =>
-    scope === own || (main?.imported ?? []).some(({ name, from }) => from === scope && name.text === constant);
+    scope === own ||
+    (main?.imported ?? []).some(({ name, from }) => from === scope && name.text === constant);
   for (const { ast: one, scope, imported } of files) {
     for (const { name, from } of imported) {
       const value = from.constants.get(name.text);
       if (value) scope.constants.set(name.text, value);
     }
     for (const item of one.items)
-      if (item.kind === "const")
-        evaluateFileConst(state, scope, item, mayOverride(scope, item.name.text));
+      if (item.kind === "const") evaluateFileConst(state, scope, item, mayOverride(scope, item.name.text));
   }
   return { state, importErrors };
 }

@@ -123,7 +123,8 @@ function notFound({ file, items }: Ast, { text, span }: Name): Diagnostic {
     .find(({ name }) => name.text === text);
   const through = items.some((item) => item.kind === "import" && item.names.some((one) => one.text === text));
   const known = items.filter(isImportable).map(({ name }) => name.text);
-  const list = known.length > 0 ? `it has ${known.slice(0, 10).join(", ")}` : "it has no blocks and no consts";
+  const list =
+    known.length > 0 ? `it has ${known.slice(0, 10).join(", ")}` : "it has no blocks and no consts";
   return error("unknown-import", `${file} has no block or const \`${text}\``, {
     span,
     ...(other

@@ -55,7 +55,11 @@ export function lookUp(
   if (callee?.kind === "block") state.observer?.found(span, callee.block.name);
   if (callee) return { kind: "callable", callee };
   const advice = literalTexts.has(name)
-    ? writeInstead(quote(name, '"'), span, `as the value of an attribute it is in quotes: ${quote(name, '"')}`)
+    ? writeInstead(
+        quote(name, '"'),
+        span,
+        `as the value of an attribute it is in quotes: ${quote(name, '"')}`,
+      )
     : meantName(scope, name, span);
   const isCallable = isOp(name) || isFunction(name);
   const inBlock = scope.blocks.length > 0 && !advice.help && !isCallable;

@@ -109,7 +109,17 @@ function mutateOnce(text: string, random: Random): string {
       return text.slice(0, place.index) + other[0] + text.slice(place.index + place[0].length);
     }
     default: {
-      const nesting = random.pick(["(", "[", "{ ", "relu(", "-", "x |> ", "if a then b else ", "if a { ", "x["]);
+      const nesting = random.pick([
+        "(",
+        "[",
+        "{ ",
+        "relu(",
+        "-",
+        "x |> ",
+        "if a then b else ",
+        "if a { ",
+        "x[",
+      ]);
       return text.slice(0, at) + nesting.repeat(random.pick([10, 1000, 20_000])) + text.slice(at);
     }
   }

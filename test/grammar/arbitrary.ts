@@ -117,7 +117,13 @@ const constant = fc
   .map((parts) => ({ kind: "const", ...parts, span }) as const);
 
 /** `preprocess(…)`, `labels(…)`: a call that always has its brackets. */
-const wordCall = (word: string) => call.map((made) => ({ kind: "call" as const, callee: { text: word, span }, arguments: made.arguments, span }));
+const wordCall = (word: string) =>
+  call.map((made) => ({
+    kind: "call" as const,
+    callee: { text: word, span },
+    arguments: made.arguments,
+    span,
+  }));
 
 const target = fc.record({ name, type }, { requiredKeys: ["name"] });
 

@@ -114,7 +114,8 @@ export function serve(connection: Connection, host: ServerHost): void {
     if (!document) return null;
     const { version } = document;
     await takeTurn();
-    if (token.isCancellationRequested) throw new ResponseError(LSPErrorCodes.RequestCancelled, "the request is cancelled");
+    if (token.isCancellationRequested)
+      throw new ResponseError(LSPErrorCodes.RequestCancelled, "the request is cancelled");
     if (documents.get(uri)?.version !== version)
       throw new ResponseError(LSPErrorCodes.ContentModified, "the text has changed since the request");
     try {
@@ -255,7 +256,9 @@ export function serve(connection: Connection, host: ServerHost): void {
     answer(textDocument, token, (analysis, document) => textEdits(document, formatEdits(analysis) ?? [])),
   );
   connection.onDocumentSymbol(({ textDocument }, token) =>
-    answer(textDocument, token, (analysis, document) => outlineOf(analysis).map((one) => lspSymbol(document, one))),
+    answer(textDocument, token, (analysis, document) =>
+      outlineOf(analysis).map((one) => lspSymbol(document, one)),
+    ),
   );
   connection.onFoldingRanges(({ textDocument }, token) =>
     answer(textDocument, token, (analysis) =>

@@ -138,7 +138,9 @@ function checkLink({ name: { text, span } }: FuseLink, classes: ReadonlyMap<stri
   if (setOfLink(text, classes)) return [];
   const near = meant(text, [...opNames, ...opClasses, ...classes.keys()], span, printName);
   const list = `classes are ${[...opClasses, ...classes.keys()].join(", ")}; \`cleave ops\` lists all ops`;
-  return [error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, ...meantOr(near, list) })];
+  return [
+    error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, ...meantOr(near, list) }),
+  ];
 }
 
 function acceptsNode(set: OpSet, graph: Graph, node: Node): boolean {
