@@ -11,6 +11,7 @@ import type {
   RuleItem,
   Statement,
 } from "#grammar/ast.js";
+import { maxConditionals } from "#grammar/tokens/line-ends.js";
 import { allWords } from "#grammar/tokens/tokens.js";
 
 /** A tree without a text has no positions: all its nodes are at the start of a file without a name. */
@@ -240,7 +241,11 @@ const item: fc.Arbitrary<Item> = fc.oneof(
     .map((parts): Item => ({ kind: "fuse", ...parts, span })),
 );
 
+/** Whether no statement can have more `if` than a statement may. */
+const isReadable = (one: Item): boolean =>
+  JSON.stringify(one).split('"kind":"conditional"').length <= maxConditionals;
+
 /** Trees as the compiler makes them: without text and comments. */
 export const arbitraryAst: fc.Arbitrary<Ast> = fc
-  .array(item, { maxLength: 5 })
+  .array(item.filter(isReadable), { maxLength: 5 })
   .map((items) => ({ file: "", items, comments: [] }));
