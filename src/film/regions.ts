@@ -23,8 +23,10 @@ const mostNodes = 40;
 /** The blocks of a graph; none if the paths in its names give few enough parts. */
 export function regionsOf(graph: Graph): Regions {
   const regions = new Map<NodeId, readonly string[]>();
-  const units = unitsOf(graph);
-  if (units === undefined || units.length <= mostParts) return regions;
+  const nodes = topological(graph).filter(({ op }) => op !== "constant" && op !== "input");
+  // Names may give parts that read each other, such as the layers of an encoder and a decoder; then each node is a part.
+  const units = unitsOf(nodes, partNames(nodes)) ?? unitsOf(nodes, (name) => name) ?? [];
+  if (units.length <= mostParts) return regions;
   const titles = new Set<string>();
   const name = ({ title, units: own, inner }: Part, around: readonly string[]): void => {
     if (own.length < 2) return;
@@ -54,18 +56,24 @@ interface Unit {
   readonly isElementwise: boolean;
 }
 
-/** The units of a graph in topological order; undefined if they read each other. Inputs belong to no part. */
-function unitsOf(graph: Graph): readonly Unit[] | undefined {
-  const nodes = topological(graph).filter(({ op }) => op !== "constant" && op !== "input");
+/** The part that each name gives: the outermost block by paths that is not most of the net, or else the node. */
+function partNames(nodes: readonly Node[]): (name: string) => string {
   const counts = new Map<string, number>();
   for (const { name } of nodes)
     for (const path of pathsOf(name)) counts.set(path, (counts.get(path) ?? 0) + 1);
+  const isPart = (path: string): boolean => {
+    const count = counts.get(path) ?? 0;
+    return count > 1 && count <= nodes.length / 2;
+  };
+  return (name) => pathsOf(name).find(isPart) ?? name;
+}
+
+/** Nodes in topological order as units in such an order; undefined if they read each other. */
+function unitsOf(nodes: readonly Node[], partOf: (name: string) => string): readonly Unit[] | undefined {
   const byTitle = new Map<string, Node[]>();
   const titleOf = new Map<NodeId, string>();
   for (const node of nodes) {
-    const isBlock = (path: string): boolean =>
-      (counts.get(path) ?? 0) > 1 && counts.get(path) !== nodes.length;
-    const title = pathsOf(node.name).find(isBlock) ?? node.name;
+    const title = partOf(node.name);
     titleOf.set(node.id, title);
     const list = byTitle.get(title);
     if (list) list.push(node);
@@ -80,11 +88,12 @@ function unitsOf(graph: Graph): readonly Unit[] | undefined {
   const sorted = sortedBy([...byTitle.keys()], readsOf);
   if (sorted === undefined) return undefined;
   const places = new Map(sorted.map((title, at) => [title, at]));
+  const shared = commonPrefix(sorted).replace(/[^./:]*$/, "").length;
   return sorted.map((title): Unit => {
     const own = byTitle.get(title) ?? [];
     const last = own.at(-1);
     return {
-      title,
+      title: title.slice(shared),
       nodes: own,
       reads: readsOf(title).flatMap((one) => places.get(one) ?? []),
       area: areaOf(last?.type.shape ?? []),
@@ -308,11 +317,15 @@ function withTail(part: Part, tail: readonly Part[]): Part {
 /** What all names begin with, if it is a name with a number: `block_3` of `block_3_expand` and `block_3_project`. */
 function numberedPrefix(parts: readonly Part[]): string | undefined {
   const names = parts.flatMap(({ units }) => units.map(({ title }) => title));
-  let [prefix = ""] = names;
+  return /^(.*\d)[._/-]+[^._/-]*$/.exec(commonPrefix(names))?.[1];
+}
+
+function commonPrefix([first = "", ...names]: readonly string[]): string {
+  let prefix = first;
   for (const name of names) {
     let length = 0;
     while (length < prefix.length && prefix[length] === name[length]) length += 1;
     prefix = prefix.slice(0, length);
   }
-  return /^(.*\d)[._/-]+[^._/-]*$/.exec(prefix)?.[1];
+  return prefix;
 }

@@ -49,6 +49,8 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
       .map((one) => byPath.get(one))
       .find((one) => one !== undefined);
     if (parent?.nodes.length === list.length) continue;
+    // Names and structure may disagree: a name that several blocks by structure share says nothing.
+    if (list.some(({ id }) => ofNode.get(id) !== parent)) continue;
     const block: Block = {
       path,
       ...given({ parent }),
