@@ -10,8 +10,9 @@ import { parse } from "#grammar/reading/parse.js";
 import { quote } from "#grammar/quote.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
-import { hasChromium, launch, serve } from "../web/chromium.js";
+import { hasChromium, launch } from "../web/chromium.js";
 import { inceptionText } from "./inception.js";
+import { boxesOf as boxes, textOf, withFilm } from "./open-film.js";
 import { readPage } from "./read-page.js";
 
 const text = inceptionText(11);
@@ -19,11 +20,6 @@ const module = moduleOf(text);
 
 function moduleOf(source: string): Module {
   return elaborate(parse(source, "inception.net").value!).value!;
-}
-
-interface Opened {
-  readonly page: Page;
-  readonly problems: readonly string[];
 }
 
 describe.skipIf(!hasChromium)("in Chromium", () => {
@@ -44,46 +40,14 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   }, 120_000);
   afterAll(() => browser?.close());
 
-  /** Opens a page, and closes it after `act`. Nothing may be wrong with it, and it may ask for nothing. */
-  async function withPage(
+  const withPage = (
     content: string,
-    act: (opened: Opened) => Promise<void>,
-    options: Parameters<Browser["newContext"]>[0] = {},
-  ): Promise<void> {
-    const server = await serve((path) => (path === "/film.html" ? content : undefined), {});
-    const context = await browser.newContext({
-      viewport: { width: 1400, height: 900 },
-      reducedMotion: "reduce",
-      ...options,
-    });
-    try {
-      const page = await context.newPage();
-      const problems: string[] = [];
-      page.on("console", (message) => {
-        if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
-      });
-      page.on("pageerror", (error) => problems.push(String(error)));
-      page.on("dialog", () => problems.push("a dialog"));
-      page.on("request", (request) => {
-        if (!/\/film\.html$|\/favicon\.ico$/.test(request.url()))
-          problems.push(`a request to ${request.url()}`);
-      });
-      await page.goto(`${server.url}/film.html`);
-      await page.waitForSelector("body.ready");
-      await act({ page, problems });
-      expect(problems.filter((one) => !one.includes("favicon") && !one.includes("404"))).toEqual([]);
-    } finally {
-      await context.close();
-      server.close();
-    }
-  }
-
-  const textOf = (page: Page, selector: string): Promise<string> => page.innerText(selector);
-  const boxes = async (page: Page): Promise<number> =>
-    Number(/\d+/.exec((await page.getAttribute("#graph", "aria-label")) ?? "")?.[0]);
+    act: (opened: Page) => Promise<void>,
+    options?: Parameters<Browser["newContext"]>[0],
+  ): Promise<void> => withFilm(browser, content, act, options);
 
   test("steps forward and back by keys, buttons and the list of passes", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       const { film } = readPage(html);
       const last = film.steps.length - 1;
       expect(await textOf(page, "#at")).toBe(`0 / ${last}`);
@@ -111,7 +75,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("search finds by name, op, shape and weight; a click on the box selects its node", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       await page.keyboard.press("/");
       await page.keyboard.type("avg_pool 10x10");
       expect(await textOf(page, "#found .note")).toBe("11 found");
@@ -136,7 +100,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("lines of the source, both ways", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       await page.keyboard.press("/");
       await page.keyboard.type("mixed3.five.conv2d");
       await page.keyboard.press("Enter");
@@ -153,7 +117,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("the code of the kernel that a node is in, from any step", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       const { film } = readPage(html);
       const { launches, kernels } = film.program!;
       await page.keyboard.press("/");
@@ -170,7 +134,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("blocks fold and open, and a step opens those that it changes", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       // A large net begins folded.
       expect(await boxes(page)).toBeLessThan(40);
       await page.keyboard.press("e");
@@ -190,7 +154,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("values: statistics, and an image of each channel that tells its numbers", () =>
-    withPage(html, async ({ page }) => {
+    withPage(html, async (page) => {
       await page.keyboard.press("/");
       await page.keyboard.type("stem");
       await page.keyboard.press("Enter");
@@ -201,7 +165,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     }));
 
   test("before and after side by side, and two models", async () => {
-    await withPage(html, async ({ page }) => {
+    await withPage(html, async (page) => {
       await page.keyboard.press("j");
       await page.keyboard.press("b");
       expect(await page.isVisible("#other")).toBe(true);
@@ -211,7 +175,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     });
     const other = moduleOf(inceptionText(3));
     const page = await comparisonOf([module, other], ["eleven.net", "three.net"], { made: "in a test" });
-    await withPage(page.value!, async ({ page: opened }) => {
+    await withPage(page.value!, async (opened) => {
       expect(await textOf(opened, "#what")).toBe("eleven.net ⟷ three.net");
       expect(await opened.isVisible("#other")).toBe(true);
       expect(await textOf(opened, "#told")).toContain("removed");
@@ -221,7 +185,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   test("a phone: taps, and nothing wider than the screen", () =>
     withPage(
       html,
-      async ({ page }) => {
+      async (page) => {
         await page.tap("#tab-steps");
         await page.tap("button.rule:has-text('fold_batch_norm')");
         expect(await textOf(page, "#what")).toBe("fold-batch-norm: fold_batch_norm");
@@ -246,7 +210,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     });
     const steps = readPage(page.value!).film.steps.length;
     expect(steps).toBeGreaterThan(125);
-    await withPage(page.value!, async ({ page: opened }) => {
+    await withPage(page.value!, async (opened) => {
       await opened.keyboard.press("e");
       expect(await boxes(opened)).toBe(2002);
       await opened.click("#tab-source");
@@ -273,7 +237,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       sources: new Map([["inception.net", source]]),
       sample: { name: payload, values: { x: new Float32Array(4) } },
     });
-    await withPage(page.value!, async ({ page: opened }) => {
+    await withPage(page.value!, async (opened) => {
       await opened.keyboard.press("n");
       await opened.keyboard.press("n");
       expect(await textOf(opened, "#node h2")).toContain("<img src=x");
