@@ -123,6 +123,8 @@ export { graphJson } from "#inspect/json.js";
 export type { GraphJson, NodeJson } from "#inspect/json.js";
 export { graphDot } from "#inspect/dot.js";
 export { graphSvg } from "#film/svg.js";
+export { comparisonPage, filmPage } from "#film/api.js";
+export type { ComparisonPageOptions, FilmPageOptions } from "#film/api.js";
 export { explain, explainKernels, explainText } from "#report/explain.js";
 export { interpret } from "#interpret/interpret.js";
 export { interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";

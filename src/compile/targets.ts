@@ -26,7 +26,7 @@ export interface Devices {
   readonly adapter?: AdapterClass;
 }
 
-const devicesKinds: OptionKinds<Devices> = {
+export const devicesKinds: OptionKinds<Devices> = {
   limits: recordOf("numbers by limit", aNumber),
   adapter: oneOf(adapterClasses),
 };

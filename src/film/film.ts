@@ -8,7 +8,7 @@ import { lineText } from "#diagnostic/escape.js";
 import { given } from "#diagnostic/given.js";
 import type { Module } from "#ir/weights.js";
 import type { Film, Program } from "./data.js";
-import { filmPage } from "./page.js";
+import { pageText } from "./page.js";
 import { createSources } from "./sources.js";
 import type { Steps } from "./steps.js";
 import { comparedSteps, stepsOf } from "./steps.js";
@@ -93,7 +93,7 @@ async function pageOf(
     omitted: [...omitted, ...(values?.omitted ?? [])],
   };
   return {
-    value: filmPage(film, values?.codes ?? new Uint8Array()),
+    value: pageText(film, values?.codes ?? new Uint8Array()),
     diagnostics: computed?.diagnostics ?? [],
   };
 }

@@ -7,7 +7,7 @@ import type { Film } from "./data.js";
 import { pageScript, pageScriptHash, pageStyle } from "./page-text.js";
 
 /** The HTML text. `codes` are those of all images of the film. */
-export function filmPage(film: Film, codes: Uint8Array): string {
+export function pageText(film: Film, codes: Uint8Array): string {
   const title = `${film.name}: ${film.compares ? "two graphs compared" : "what the compiler did"}`;
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${pageScriptHash}'; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>

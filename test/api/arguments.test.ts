@@ -239,6 +239,27 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   graphJson: [module],
   graphDot: [module],
   graphSvg: [module],
+  filmPage: [
+    module,
+    optimized,
+    {
+      target: "wasm",
+      limits: {},
+      adapter: "gpu",
+      f16: false,
+      sources: new Map(),
+      sample: { x: Float32Array.of(1, 2, 3, 4) },
+      profile: await api.profile(module, { target: "js", runs: 1, warmup: 0 }),
+    } satisfies Required<api.FilmPageOptions>,
+  ],
+  comparisonPage: [
+    [module, module],
+    ["one", "two"],
+    {
+      sources: new Map(),
+      sample: { x: Float32Array.of(1, 2, 3, 4) },
+    } satisfies Required<api.ComparisonPageOptions>,
+  ],
   explain: [module],
   explainRule: [
     optimized,
