@@ -19,6 +19,7 @@ import type { ProfileReport } from "#report/profile.js";
 import { comparisonOf, filmOf } from "./film.js";
 import { programOf } from "./program.js";
 
+/** What a page of two graphs shows beside them. */
 export interface ComparisonPageOptions {
   /** Texts by file, whose lines the page shows beside the nodes that come from them. */
   readonly sources?: ReadonlyMap<string, string>;
@@ -26,6 +27,7 @@ export interface ComparisonPageOptions {
   readonly sample?: Sample;
 }
 
+/** What a page of a film shows beside the graphs. */
 export interface FilmPageOptions extends ComparisonPageOptions, Devices {
   /** The target for which the module was optimized: the page then has the code of its kernels. */
   readonly target?: TargetName;

@@ -68,6 +68,10 @@ export function testPlayground(visit: VisitPage): void {
       await page.locator("#passes").selectOption("all");
       await done(page);
       expect(await text()).toContain("kernel k0");
+      await view(page, "film");
+      const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#view a").click()]);
+      expect(saved.suggestedFilename()).toBe("three.html");
+      expect(readFileSync(await saved.path(), "utf8")).toMatch(/^<!doctype html>[^]*id="film"/);
       await view(page, "kernels");
       expect(await text()).toMatch(/kernel \w+/);
       for (const [target, words] of [
@@ -164,7 +168,7 @@ export function testPlayground(visit: VisitPage): void {
 
   test("nothing is wider than a phone", async () => {
     await play(async (page) => {
-      for (const name of ["picture", "graph", "kernels", "module", "run"]) {
+      for (const name of ["picture", "graph", "film", "kernels", "module", "run"]) {
         await view(page, name);
         expect(await inPage<number>(page, "() => document.documentElement.scrollWidth")).toBe(360);
       }

@@ -16,6 +16,7 @@ import {
   elaborate,
   emit,
   explain,
+  filmPage,
   graphSvg,
   hasErrors,
   inputNodes,
@@ -155,6 +156,13 @@ export function createCompiler(addresses: Addresses, post: (reply: Reply) => voi
       case "picture": {
         const module = moduleAfter(model, optimized, view.pass);
         post({ id, kind: "picture", svg: graphSvg(module) });
+        return;
+      }
+      case "film": {
+        const sources = new Map([[file, text]]);
+        const { value, diagnostics } = await filmPage(model, optimized, { target, sources });
+        if (value === undefined) say(diagnostics);
+        else post({ id, kind: "film", name: model.name, page: value });
         return;
       }
       case "graph":

@@ -15,11 +15,13 @@ import { hashOf, sharedIn } from "./share.js";
 type Facts = Extract<Reply, { kind: "facts" }>;
 type Sizes = Extract<Reply, { kind: "sizes" }>;
 type Ran = Extract<Reply, { kind: "ran" }>;
+type Film = Extract<Reply, { kind: "film" }>;
 type Checked = Extract<Reply, { kind: "checked" }>;
 
 const views = [
   { value: "picture", title: "Picture", note: "the graph, drawn" },
   { value: "graph", title: "Graph", note: "the graph in the language" },
+  { value: "film", title: "Film", note: "each step of the compiler, as a page of its own" },
   { value: "kernels", title: "Kernels", note: "the kernels as loops, loads and stores" },
   { value: "module", title: "Module", note: "the emitted text" },
   { value: "run", title: "Run", note: "results and time" },
@@ -40,6 +42,8 @@ let facts: Facts | undefined;
 let sizes: Sizes | undefined;
 let ran: Ran | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
+/** Of the film that the page offers. */
+let filmAddress = "";
 /** Pictures that are being drawn. */
 let drawings = 0;
 const settling: (() => void)[] = [];
@@ -95,6 +99,7 @@ function viewOf(): View {
   switch (choice.view) {
     case "graph":
       return { kind: "graph", pass };
+    case "film":
     case "kernels":
     case "module":
       return { kind: choice.view };
@@ -138,6 +143,9 @@ async function take(reply: Reply): Promise<void> {
       drawings -= 1;
       settle();
       return;
+    case "film":
+      showFilm(reply);
+      return;
     case "ran":
       ran = reply;
       showNumbers();
@@ -171,6 +179,25 @@ function give(port: Port, input: GivenInput): void {
 function showText(text: string): void {
   const shown = textOf("pre", text);
   view.replaceChildren(shown);
+}
+
+/** Offers a film as a file: this page's policy would forbid its script. */
+function showFilm({ name, page }: Film): void {
+  const file = new Blob([page], { type: "text/html" });
+  URL.revokeObjectURL(filmAddress);
+  filmAddress = URL.createObjectURL(file);
+  const link = document.createElement("a");
+  link.download = `${name}.html`;
+  link.href = filmAddress;
+  link.textContent = `Save ${link.download}`;
+  const size = kibibytes(file.size);
+  view.replaceChildren(
+    textOf(
+      "p",
+      `A page of ${size} that shows the graph after each rule, and the kernels; it needs no connection.`,
+    ),
+    link,
+  );
 }
 
 function showRemarks({ remarks }: Checked): void {

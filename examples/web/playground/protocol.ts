@@ -4,6 +4,7 @@
 export type View =
   | { readonly kind: "picture"; readonly pass: string }
   | { readonly kind: "graph"; readonly pass: string }
+  | { readonly kind: "film" }
   | { readonly kind: "kernels" }
   | { readonly kind: "module" }
   | { readonly kind: "run"; readonly inputs: ReadonlyMap<string, GivenInput> };
@@ -62,6 +63,8 @@ export type Reply = { readonly id: number } & (
   | { readonly kind: "sizes"; readonly kernels: number; readonly module: number; readonly weights: number }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "picture"; readonly svg: string }
+  /** The page that shows each step of the compiler, as HTML. */
+  | { readonly kind: "film"; readonly name: string; readonly page: string }
   | {
       readonly kind: "ran";
       readonly outputs: readonly Ran[];
