@@ -61,8 +61,7 @@ export async function comparisonOf(
   options: FilmOptions,
 ): Promise<Result<string>> {
   const steps = comparedSteps(sides, [lineText(labels[0]), lineText(labels[1])]);
-  const requests = steps.modules.map((make, at): ValueRequest => {
-    const module = make();
+  const requests = steps.modules.map((module, at): ValueRequest => {
     return { module, nodes: shownNodes(module.graph), born: at, died: at + 1 };
   });
   return pageOf(sides[0], steps, true, requests, options);
@@ -70,13 +69,13 @@ export async function comparisonOf(
 
 async function pageOf(
   { graph }: Module,
-  { steps, passes, modules, omitted }: Steps,
+  { steps, passes, graphs }: Steps,
   compares: boolean,
   requests: readonly ValueRequest[],
   { made, sources = new Map(), program, sample }: FilmOptions,
 ): Promise<Result<string>> {
   const texts = createSources(sources);
-  const versions = versionsOf({ steps, modules, compares }, texts);
+  const versions = versionsOf({ steps, graphs, compares }, texts);
   const computed: Result<FilmValues> | undefined = sample && (await valuesOf(requests, sample.values));
   if (computed && !computed.value) return { diagnostics: computed.diagnostics };
   const values = computed?.value;
@@ -90,7 +89,7 @@ async function pageOf(
     files: texts.files,
     ...given({ program }),
     ...(values && sample ? { values: { input: lineText(sample.name), rows: values.rows } } : {}),
-    omitted: [...omitted, ...(values?.omitted ?? [])],
+    omitted: values?.omitted ?? [],
   };
   return {
     value: pageText(film, values?.codes ?? new Uint8Array()),

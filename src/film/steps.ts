@@ -4,70 +4,95 @@
 import type { KernelId, KernelPlan, Node, NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
+import type { GraphChange } from "#rewrite/rule/changes.js";
 import type { FilmPass, Step } from "./data.js";
+
+/** A graph as a whole, or what a step changes in the graph before it. Both are made when they are asked for. */
+type StepGraph = { readonly module: () => Module } | { readonly change: () => StepChange };
+
+/** Changes of nodes and outputs, and the kernels that are new or have other plans. */
+interface StepChange extends GraphChange {
+  readonly kernels?: readonly (readonly [KernelId, KernelPlan])[];
+}
 
 /** The steps with their graphs, and the passes. */
 export interface Steps {
   readonly passes: readonly FilmPass[];
   readonly steps: readonly Step[];
-  /** A graph is made when it is asked for, since all of them together may take gigabytes. */
-  readonly modules: readonly (() => Module)[];
-  readonly omitted: readonly string[];
+  readonly graphs: readonly StepGraph[];
 }
-
-/** The most nodes of all graphs together: to make a graph and to compare it takes some microseconds for each of its nodes. */
-const mostNodes = 6_000_000;
 
 /** The steps from a graph through the runs of passes. */
 export function stepsOf(written: Module, trace: readonly PassRun[]): Steps {
   const steps: Step[] = [step("as written")];
-  const modules: (() => Module)[] = [() => written];
+  const graphs: StepGraph[] = [{ module: () => written }];
   let last = written;
   const passes: FilmPass[] = [];
-  const omitted: string[] = [];
-  let budget = mostNodes;
   for (const { pass, before, after, applied } of trace) {
     const first = steps.length;
-    const add = (one: Step, module: () => Module): void => {
+    const add = (one: Step, graph: StepGraph): void => {
       steps.push({ ...one, pass: passes.length });
-      modules.push(module);
+      graphs.push(graph);
     };
+    // A change does not say which kernels lose all their nodes; only dumps have kernels before rules are applied.
+    const isWhole = before.graph.kernels.size > 0;
+    for (const one of applied)
+      add(
+        { ...step(one.rule), rule: one.rule, covered: one.covered, made: one.made },
+        isWhole ? { module: () => one.after() } : { change: () => one.change() },
+      );
     const kernels = applied.length > 0 ? [] : kernelsMade(before, after);
-    const cost = (applied.length + kernels.length) * before.graph.nodes.size;
-    if (cost > budget) {
-      const what = kernels.length > 0 ? "kernels" : "applications of rules";
-      omitted.push(`The ${applied.length + kernels.length} ${what} by ${pass.name} are one step.`);
-    } else {
-      budget -= cost;
-      for (const one of applied)
-        add({ ...step(one.rule), rule: one.rule, covered: one.covered, made: one.made }, () => one.after());
-      for (const { rule, module } of kernels) add({ ...step(rule), rule }, module);
-    }
-    const made = steps.length > first ? (applied.at(-1)?.after() ?? after) : last;
-    if (made.graph !== after.graph) add(step(pass.name), () => after);
+    for (const { rule, change } of kernels) add({ ...step(rule), rule }, { change: () => change });
+    const made = applied.at(-1)?.after() ?? (kernels.length > 0 ? after : last);
+    if (made.graph !== after.graph) add(step(pass.name), { module: () => after });
     last = after;
     passes.push({ name: pass.name, doc: pass.doc, first, end: steps.length });
   }
-  return { passes, steps, modules, omitted };
+  return { passes, steps, graphs };
 }
 
-/** The kernels that a pass made, by the fusion or else the template of each, with the graph after each; none if the pass changed anything else. */
+/** Two graphs as the two steps of a film that compares them. Nodes are the same if their names are. */
+export function comparedSteps(
+  sides: readonly [Module, Module],
+  labels: readonly [string, string],
+): Steps & { readonly modules: readonly [Module, Module] } {
+  const [before, after] = sides;
+  const modules = [before, withIdsOf(before, after)] as const;
+  return {
+    passes: [],
+    steps: labels.map((label) => step(label)),
+    graphs: modules.map((module) => ({ module: () => module })),
+    modules,
+  };
+}
+
+/** The kernels that a pass made, each with its fusion or else its template; none if the pass changed anything else. */
 function kernelsMade(
   before: Module,
   after: Module,
-): readonly { readonly rule: string; readonly module: () => Module }[] {
+): readonly { readonly rule: string; readonly change: StepChange }[] {
   const { nodes, kernels, outputs } = before.graph;
   if (outputs !== after.graph.outputs || nodes.size !== after.graph.nodes.size) return [];
-  const isOnlyGrouped = [...after.graph.nodes.values()].every((node) => {
+  const members = new Map<KernelId, Node[]>();
+  for (const node of after.graph.nodes.values()) {
     const old = nodes.get(node.id);
-    return old === node || (old !== undefined && isSameBeside(old, node));
-  });
+    if (old === node) continue;
+    // A node that left its kernel shows in no kernel that is new.
+    if (!old || !isSameBeside(old, node) || node.kernel === undefined || old.kernel !== undefined) return [];
+    const list = members.get(node.kernel);
+    if (list) list.push(node);
+    else members.set(node.kernel, [node]);
+  }
+  if (![...kernels.keys()].every((id) => after.graph.kernels.has(id))) return [];
   const made = [...after.graph.kernels].filter(([id, plan]) => kernels.get(id) !== plan);
-  const isOnlyMore = [...kernels.keys()].every((id) => after.graph.kernels.has(id));
-  if (!isOnlyGrouped || !isOnlyMore) return [];
-  return made.map(([, { fusion, template }], at) => ({
-    rule: fusion ?? template,
-    module: () => (at === made.length - 1 ? after : withKernels(before, after, made.slice(0, at + 1))),
+  const ids = new Set(made.map(([id]) => id));
+  if (![...members.keys()].every((id) => ids.has(id))) return [];
+  return made.map(([id, plan]) => ({
+    rule: plan.fusion ?? plan.template,
+    change: {
+      nodes: new Map((members.get(id) ?? []).map((node) => [node.id, node])),
+      kernels: [[id, plan]],
+    },
   }));
 }
 
@@ -76,35 +101,6 @@ function isSameBeside(a: Node, b: Node): boolean {
   const keys = new Set([...Object.keys(a), ...Object.keys(b)] as (keyof Node)[]);
   keys.delete("kernel");
   return [...keys].every((key) => a[key] === b[key]);
-}
-
-/** The first graph with some of the kernels of the second. */
-function withKernels(
-  before: Module,
-  after: Module,
-  some: readonly (readonly [KernelId, KernelPlan])[],
-): Module {
-  const kernels = new Map([...before.graph.kernels, ...some]);
-  const made = new Set(some.map(([id]) => id));
-  const nodes = new Map(
-    [...before.graph.nodes].map(([id, node]) => {
-      const grouped = after.graph.nodes.get(id);
-      return [id, grouped?.kernel !== undefined && made.has(grouped.kernel) ? grouped : node];
-    }),
-  );
-  return { graph: { ...before.graph, nodes, kernels }, weights: after.weights };
-}
-
-/** Two graphs as the two steps of a film that compares them. Nodes are the same if their names are. */
-export function comparedSteps(sides: readonly [Module, Module], labels: readonly [string, string]): Steps {
-  const [before, after] = sides;
-  const other = withIdsOf(before, after);
-  return {
-    passes: [],
-    steps: labels.map((label) => step(label)),
-    modules: [() => before, () => other],
-    omitted: [],
-  };
 }
 
 function step(label: string): Step {

@@ -34,7 +34,10 @@ export interface Drawing {
 
 export function drawingOf(module: Module): Drawing {
   const steps = [{ label: "", covered: [], made: [] }];
-  const versions = versionsOf({ steps, modules: [() => module], compares: false }, createSources(new Map()));
+  const versions = versionsOf(
+    { steps, graphs: [{ module: () => module }], compares: false },
+    createSources(new Map()),
+  );
   const film: Film = {
     name: "",
     made: "",

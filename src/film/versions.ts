@@ -1,6 +1,7 @@
 // The states of the nodes, outputs and kernels in the graphs of a film, each with the steps in which it is there.
 
 import { printExpression } from "#grammar/printing/print.js";
+import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Graph, KernelId, KernelPlan, Node, NodeId } from "#ir/graph.js";
@@ -13,14 +14,13 @@ import { nodeCost } from "#inspect/cost.js";
 import { opFacts } from "#inspect/op-facts.js";
 import { liftWeight } from "#inspect/lift-weights.js";
 import { opOf } from "#ops/index.js";
-import type { NodeVersion, OutputVersion, PlanVersion, Step } from "./data.js";
+import type { NodeVersion, OutputVersion, PlanVersion } from "./data.js";
 import { regionsOf } from "./regions.js";
 import type { Sources } from "./sources.js";
+import type { Steps } from "./steps.js";
 
 /** Steps with their graphs. Where they are compared, none follows from the one before. */
-export interface StepGraphs {
-  readonly steps: readonly Pick<Step, "covered" | "made">[];
-  readonly modules: readonly (() => Module)[];
+export interface StepGraphs extends Pick<Steps, "steps" | "graphs"> {
   readonly compares: boolean;
 }
 
@@ -30,8 +30,8 @@ export interface Versions {
   readonly plans: readonly PlanVersion[];
 }
 
-/** The states of everything in the graphs of the steps, of which each is made when its turn comes, and not kept. */
-export function versionsOf({ steps, modules, compares }: StepGraphs, sources: Sources): Versions {
+/** The states of everything in the graphs of the steps. A step that says what it changes takes time for that alone. */
+export function versionsOf({ steps, graphs, compares }: StepGraphs, sources: Sources): Versions {
   const nodes = createLifetimes(isSameNode);
   const outputs = createLifetimes<string, Graph["outputs"][number]>((a, b) => a === b);
   const plans = createLifetimes<KernelId, KernelPlan>((a, b) => a === b);
@@ -40,24 +40,45 @@ export function versionsOf({ steps, modules, compares }: StepGraphs, sources: So
     outputs: [] as Version<OutputVersion>[],
     plans: [] as Version<PlanVersion>[],
   };
-  const isBatched = createBatched();
+  let isBatched = createBatched();
   const blocksOf = createBlocks(compares);
-  const end = modules.length;
-  for (const [step, make] of modules.entries()) {
-    const module = make();
-    const { graph } = module;
-    nodes.next(step, graph.nodes, (node) => {
-      const type = printType(node.type, isBatched(graph, node.id) ? graph.batch : undefined);
-      const version = nodeVersion(module, node, type, sources);
-      const blocks = blocksOf(graph, node, steps[step]);
+  const end = graphs.length;
+  /** The graph of the step, and its nodes as a map that steps change. */
+  let module: Module | undefined;
+  let current = new Map<NodeId, Node>();
+  for (const [step, made] of graphs.entries()) {
+    const describe = (node: Node): { died: number } => {
+      const now = module ?? bug("a film begins with a change");
+      const type = printType(node.type, isBatched(now.graph, node.id) ? now.graph.batch : undefined);
+      const version = nodeVersion(now, node, type, sources);
+      const blocks = blocksOf(now.graph, node, steps[step]);
       return pushed(result.nodes, { ...version, ...given({ blocks }), born: step, died: end });
-    });
-    outputs.next(step, outputsByName(graph), ({ name, node }) =>
-      pushed(result.outputs, { name: lineText(name), node, born: step, died: end }),
-    );
-    plans.next(step, graph.kernels, (plan, id) =>
-      pushed(result.plans, { id, ...planText(plan), born: step, died: end }),
-    );
+    };
+    const describePlan = (plan: KernelPlan, id: KernelId): { died: number } =>
+      pushed(result.plans, { id, ...planText(plan), born: step, died: end });
+    const outputsBefore: Graph["outputs"] | undefined = module?.graph.outputs;
+    if ("module" in made || !module) {
+      const whole = "module" in made ? made.module() : bug("a film begins with a change");
+      current = new Map(whole.graph.nodes);
+      isBatched = createBatched();
+      module = { ...whole, graph: { ...whole.graph, nodes: current } };
+      nodes.next(step, current, describe);
+      plans.next(step, whole.graph.kernels, describePlan);
+    } else {
+      const change = made.change();
+      for (const [id, node] of change.nodes) {
+        if (node) current.set(id, node);
+        else current.delete(id);
+      }
+      if (change.outputs) module = { ...module, graph: { ...module.graph, outputs: change.outputs } };
+      nodes.some(step, change.nodes, describe);
+      plans.some(step, change.kernels ?? [], describePlan);
+    }
+    const { graph } = module;
+    if (graph.outputs !== outputsBefore)
+      outputs.next(step, new Map(graph.outputs.map((output) => [output.name, output])), ({ name, node }) =>
+        pushed(result.outputs, { name: lineText(name), node, born: step, died: end }),
+      );
   }
   return result;
 }
@@ -69,25 +90,28 @@ function pushed<T>(list: T[], item: T): T {
   return item;
 }
 
-/** Whether a node of a graph depends on an input with an open batch. What is known of ids stays true from step to step. */
+/** Whether a node of a graph depends on an input with an open batch, in a graph and in what changes make of it. */
 function createBatched(): (graph: Graph, id: NodeId) => boolean {
-  const known = new Map<NodeId, boolean>();
-  let last: Graph | undefined;
+  let known: Map<NodeId, boolean> | undefined;
   return (graph, id) => {
     if (graph.batch === undefined) return false;
-    const first = known.get(id);
-    if (first !== undefined) return first;
-    // In a step that makes a few nodes, their operands are known, or a few steps away; a graph that is new is asked as a whole.
-    const near = nodeOf(graph, id).inputs.map((input) => known.get(input));
-    if (near.length > 0 && near.every((one) => one !== undefined)) {
-      const isBatched = near.includes(true);
-      known.set(id, isBatched);
-      return isBatched;
-    }
-    if (last !== graph) {
-      last = graph;
+    if (!known) {
       const all = batchedNodes(graph);
-      for (const node of graph.nodes.keys()) if (!known.has(node)) known.set(node, all.has(node));
+      known = new Map([...graph.nodes.keys()].map((node) => [node, all.has(node)]));
+    }
+    // Of nodes that a step made, those that they read are known, or made by it too.
+    const work = [id];
+    for (let next = work.at(-1); next !== undefined; next = work.at(-1)) {
+      const { inputs } = nodeOf(graph, next);
+      const open = inputs.filter((input) => !known?.has(input));
+      for (const input of open) work.push(input);
+      if (open.length > 0) continue;
+      if (!known.has(next))
+        known.set(
+          next,
+          inputs.some((input) => known?.get(input)),
+        );
+      work.pop();
     }
     return known.get(id) ?? false;
   };
@@ -132,36 +156,31 @@ function isSameNode(a: Node, b: Node): boolean {
   );
 }
 
-const outputMaps = new WeakMap<Graph["outputs"], ReadonlyMap<string, Graph["outputs"][number]>>();
-
-function outputsByName({ outputs }: Graph): ReadonlyMap<string, Graph["outputs"][number]> {
-  const known = outputMaps.get(outputs);
-  if (known) return known;
-  const made = new Map(outputs.map((output) => [output.name, output]));
-  outputMaps.set(outputs, made);
-  return made;
-}
-
-/** Follows what maps hold from step to step. */
+/** Follows what maps hold from step to step; `describe` makes the row of a value that is new, or not the same as before. */
 function createLifetimes<K, V>(isSame: (a: V, b: V) => boolean) {
   const open = new Map<K, { readonly value: V; readonly row: { died: number } }>();
-  let last: ReadonlyMap<K, V> | undefined;
+  type Describe = (value: V, key: K) => { died: number };
+  /** Takes some of what a map holds; undefined for what it no longer holds. */
+  const some = (step: number, changes: Iterable<readonly [K, V | undefined]>, describe: Describe): void => {
+    for (const [key, value] of changes) {
+      const before = open.get(key);
+      if (before && value !== undefined && isSame(before.value, value)) continue;
+      if (before) before.row.died = step;
+      if (value === undefined) open.delete(key);
+      else open.set(key, { value, row: describe(value, key) });
+    }
+  };
   return {
-    /** Calls `describe` for each value that the map before did not hold, and ends the rows of those that this one does not. */
-    next(step: number, map: ReadonlyMap<K, V>, describe: (value: V, key: K) => { died: number }): void {
-      if (map === last) return;
-      last = map;
-      for (const [key, { row }] of open) {
-        if (map.has(key)) continue;
-        row.died = step;
-        open.delete(key);
-      }
-      for (const [key, value] of map) {
-        const before = open.get(key);
-        if (before && isSame(before.value, value)) continue;
-        if (before) before.row.died = step;
-        open.set(key, { value, row: describe(value, key) });
-      }
+    some,
+    /** Takes all that a map holds. */
+    next(step: number, map: ReadonlyMap<K, V>, describe: Describe): void {
+      const gone = [...open.keys()].filter((key) => !map.has(key));
+      some(
+        step,
+        gone.map((key) => [key, undefined]),
+        describe,
+      );
+      some(step, map, describe);
     },
   };
 }

@@ -8,6 +8,8 @@ import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
+import type { GraphChange } from "./changes.js";
+import { changesByRewrite } from "./changes.js";
 import type { Built } from "./replacement-builder.js";
 import { materialize } from "./replacement-builder.js";
 import type { Application } from "./match.js";
@@ -40,6 +42,8 @@ export interface AppliedRule {
   readonly made: readonly NodeId[];
   /** The module with this application and those before it, but none after it. Computed on each request, in the time of one sweep. */
   after(): Module;
+  /** What it changed in the module before it. All those of a sweep are found together, in the time of one sweep. */
+  change(): GraphChange;
 }
 
 /** The limits beyond which rules count as applying without end. */
@@ -96,7 +100,10 @@ export function sweep(
       return { module: current, loop: loopOf(applications, histories) };
     const changes = changesOf(current, applications, pass, histories);
     const swept = withChanges(current, changes);
-    if (onApply) for (const at of changes.keys()) onApply(appliedRule(current, changes, at, swept));
+    if (onApply) {
+      const byRewrite = rewritesOf(current, changes);
+      for (const at of changes.keys()) onApply(appliedRule(current, changes, at, swept, byRewrite));
+    }
     current = swept;
   }
 }
@@ -209,8 +216,28 @@ function aliasesOf({ roots }: Application, { ids }: Built): { readonly from: Nod
   });
 }
 
+/** What each of some changes does to the graph before it, found on the first request. */
+function rewritesOf({ graph }: Module, changes: readonly Change[]): () => readonly GraphChange[] {
+  let found: readonly GraphChange[] | undefined;
+  return () =>
+    (found ??= changesByRewrite(
+      graph,
+      changes.map(({ application, built }) => ({
+        covered: application.covered,
+        built: built.nodes,
+        aliases: aliasesOf(application, built),
+      })),
+    ));
+}
+
 /** One of the changes that make `swept` of a module. */
-function appliedRule(module: Module, changes: readonly Change[], at: number, swept: Module): AppliedRule {
+function appliedRule(
+  module: Module,
+  changes: readonly Change[],
+  at: number,
+  swept: Module,
+  byRewrite: () => readonly GraphChange[],
+): AppliedRule {
   const { application, built } = changes[at] ?? bug("no such change");
   return {
     rule: application.rule,
@@ -218,6 +245,7 @@ function appliedRule(module: Module, changes: readonly Change[], at: number, swe
     covered: application.covered,
     made: built.nodes.map((node) => node.id),
     after: () => (at === changes.length - 1 ? swept : withChanges(module, changes.slice(0, at + 1))),
+    change: () => byRewrite()[at] ?? bug("no such change"),
   };
 }
 
