@@ -174,3 +174,10 @@ test("blocks by the paths in names; a number belongs to the name before it", () 
   expect(ofNode.get(3)!.path).toBe("x.2.d");
   expect(ofNode.get(0)).toBeUndefined();
 });
+
+test("a block around most of the net is a wrapper of its blocks", () => {
+  const names = ["image", "net.a.x", "net.a.y", "net.b.x", "net.b.y", "scores"];
+  const nodes = names.map((name, id) => ({ id, name, op: "relu", attributes: [] }));
+  const { byPath } = blocksOf(nodes as unknown as Parameters<typeof blocksOf>[0]);
+  expect([...byPath.values()].filter(({ isWrapper }) => isWrapper).map(({ path }) => path)).toEqual(["net"]);
+});

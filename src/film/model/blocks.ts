@@ -10,6 +10,8 @@ export interface Block {
   readonly parent?: Block;
   readonly depth: number;
   readonly nodes: readonly NodeId[];
+  /** Whether it holds most of the graph, in blocks of its own: folded, it would hide them all. */
+  readonly isWrapper: boolean;
   /** Equal for blocks with the same ops of the same attributes in the same order. */
   readonly form: string;
 }
@@ -39,7 +41,7 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
       }
     }
   }
-  const byPath = new Map<string, Block>();
+  const byPath = new Map<string, { -readonly [Key in keyof Block]: Block[Key] }>();
   const ofNode = new Map<NodeId, Block>();
   const depthOf = (path: string): number => around.get(path)?.length ?? 0;
   for (const [path, list] of [...members].toSorted(([a], [b]) => depthOf(a) - depthOf(b))) {
@@ -51,8 +53,10 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
     if (parent?.nodes.length === list.length) continue;
     // Names and structure may disagree: a name that several blocks by structure share says nothing.
     if (list.some(({ id }) => ofNode.get(id) !== parent)) continue;
-    const block: Block = {
+    if (parent && 2 * parent.nodes.length > all) parent.isWrapper = true;
+    const block = {
       path,
+      isWrapper: false,
       ...given({ parent }),
       depth: (parent?.depth ?? 0) + 1,
       nodes: list.map(({ id }) => id),

@@ -47,7 +47,7 @@ const largestFolded = 60;
 export function isFolded({ folds, folded }: State, block: Block, changed: ReadonlySet<NodeId>): boolean {
   const own = folds.get(block.path);
   if (own !== undefined) return own;
-  if (folded === "none") return false;
+  if (folded === "none" || block.isWrapper) return false;
   if (folded === "large" && block.nodes.length > largestFolded) return false;
   return !block.nodes.some((id) => changed.has(id));
 }
