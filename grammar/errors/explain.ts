@@ -54,6 +54,10 @@ const outsideCode = "outside-body";
 
 function explainOne(context: FaultContext): Diagnostic {
   const { found, tokens, index, file } = context;
+  if (found.tokenType === t.MissingBrace) {
+    const { message, ...details } = noToken({ ...context, rule: "body" }, t.OpenBrace.name);
+    return error("syntax", message, { span: placeOf(context), label: "the line ends here", ...details });
+  }
   if (t.is(found, t.Wrong)) return explainWrong(found, tokens[index - 1], file);
   // A statement does not begin with a name alone, but the wrong part may be the token after the name, like the letter in `café`.
   const next = tokens[index + 1];

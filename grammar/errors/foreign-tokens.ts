@@ -5,7 +5,7 @@ import { error, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
 import type { Advice } from "#diagnostic/suggest.js";
 import { writeInstead } from "#diagnostic/suggest.js";
 import { endOf, maxConditionals, maxNesting } from "../tokens/line-ends.js";
-import { TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "../tokens/tokens.js";
+import { StrayBrace, TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "../tokens/tokens.js";
 
 /** What is said about characters of other languages and of typography, and the text to write instead, if it is always the same. */
 const instead: ReadonlyMap<string, readonly [help: string, text?: string]> = new Map([
@@ -57,8 +57,11 @@ export function explainWrong(token: IToken, before: IToken | undefined, file: st
         help: ["give names to inner parts"],
       });
     case WrongBraces:
-      return error("syntax", "braces cannot be inside brackets", {
+    case StrayBrace:
+      if (image === "}") return error("unmatched", "`}` does not close anything", { span });
+      return error("syntax", "`{` begins a body, and none can begin here", {
         span: { ...span, end: span.start + 1 },
+        help: ["a list is written `[1, 2]`, arguments are written `f(x, stride=2)`"],
       });
     default:
       return explainCharacter(image, before, span);

@@ -114,9 +114,9 @@ class Parser extends ExpressionParser {
     this.CONSUME(t.Rules);
     this.CONSUME(t.Identifier);
     this.OPTION(() => this.SUBRULE(this.rulePlace));
-    this.CONSUME(t.OpenBrace);
+    const brace = this.CONSUME(t.OpenBrace);
     this.lines(
-      (next) => next.tokenType === t.CloseBrace,
+      (next) => next.tokenType === t.CloseBrace || (next.tokenType !== t.Rule && this.unclosed.has(brace)),
       () => void this.SUBRULE(this.ruleLine),
     );
     this.CONSUME(t.CloseBrace);

@@ -1,6 +1,7 @@
 // Decides which line ends end a statement, and limits the nesting of brackets.
 
 import type { IToken } from "chevrotain";
+import { mendBraces } from "./braces.js";
 import { isCloser, isOpener, matchBrackets } from "./brackets.js";
 import { tokenOf } from "./lexer.js";
 import * as t from "./tokens.js";
@@ -29,7 +30,8 @@ export interface StatementTokens {
  * `where`, `then` or `else`, or this one ends in an operator, `=`, `,`, `:`, `=>`, `->`, `when`, `where` or a word of `if`. Inside braces, these
  * rules start again. A bracket that is not closed ends where the next line looks like a statement, so that it affects only its own statement.
  */
-export function placeStatementEnds(tokens: readonly IToken[], text: string): StatementTokens {
+export function placeStatementEnds(written: readonly IToken[], text: string): StatementTokens {
+  const tokens = mendBraces(written);
   const partners = matchBrackets(tokens);
   const output: IToken[] = [];
   const unclosed = new Set<IToken>();

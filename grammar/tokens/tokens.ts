@@ -192,6 +192,12 @@ export const UnclosedQuote = createToken({
 /** Braces inside brackets, as one token. */
 export const WrongBraces = createToken({ name: "WrongBraces", pattern: Lexer.NA, categories: [Wrong] });
 
+/** A brace that neither begins nor ends a body. */
+export const StrayBrace = createToken({ name: "StrayBrace", pattern: Lexer.NA, categories: [Wrong] });
+
+/** Where the `{` of a body is missing; an empty `{` follows, so that the body is read. */
+export const MissingBrace = createToken({ name: "MissingBrace", pattern: Lexer.NA, categories: [Wrong] });
+
 /** Brackets nested deeper than `maxNesting`, as one token. */
 export const TooDeep = createToken({ name: "TooDeep", pattern: Lexer.NA, categories: [Wrong] });
 
@@ -219,7 +225,17 @@ export const allTokens: TokenType[] = [
   [PlainName, QuotedName, SizeToken, NumberToken, StringToken],
   punctuations,
   [Identifier, ArgumentName, ItemStart, StatementStart, BinaryOperator],
-  [Newline, Wrong, WrongNumber, UnclosedQuote, WrongBraces, TooDeep, WrongCharacter],
+  [
+    Newline,
+    Wrong,
+    WrongNumber,
+    UnclosedQuote,
+    WrongBraces,
+    StrayBrace,
+    MissingBrace,
+    TooDeep,
+    WrongCharacter,
+  ],
 ].flat();
 
 /** Whether a token is of a type or of a category. */
