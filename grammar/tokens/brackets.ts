@@ -3,6 +3,15 @@
 import type { IToken, TokenType } from "chevrotain";
 import * as t from "./tokens.js";
 
+const brackets: ReadonlySet<TokenType> = new Set([
+  t.OpenParen,
+  t.CloseParen,
+  t.OpenBracket,
+  t.CloseBracket,
+  t.OpenBrace,
+  t.CloseBrace,
+]);
+
 /**
  * The partner of each bracket that has one, in both directions, by index. Braces are stronger: `}` closes its `{` even if
  * brackets between them are open, and the partners of a bracket are never on both sides of a brace. Among `(` and `[`, a closing bracket
@@ -21,9 +30,12 @@ export function matchBrackets(tokens: readonly IToken[]): Map<number, number> {
   const pair = (opener: number, closer: number): void =>
     void partners.set(opener, closer).set(closer, opener);
 
-  for (const [index, { tokenType }] of tokens.entries()) {
+  // An editor does this for each letter that is written, and most tokens are no brackets.
+  for (let index = 0; index < tokens.length; index++) {
+    const tokenType = tokens[index]?.tokenType;
     const frame = frames.at(-1);
     if (frame === undefined) break;
+    if (tokenType === undefined || !brackets.has(tokenType)) continue;
     const count = (type: TokenType, change: number): number =>
       type === t.OpenParen ? (frame.parens += change) : (frame.brackets += change);
     if (tokenType === t.OpenBrace) {
