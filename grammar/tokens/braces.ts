@@ -124,7 +124,8 @@ function misplaced(tokens: readonly IToken[], braces: readonly Brace[], wrong: M
   for (const brace of braces) {
     const { index, opens, isFirst, isLast, hasHead, line } = brace;
     if (!opens || isFirst || index <= last || (isLast && hasHead)) continue;
-    if (mayBegin(tokens[index - 1])) continue;
+    // Keywords may end a head: `rules mine before fuse {}`.
+    if (mayBegin(tokens[index - 1]) || (hasHead && t.is(tokens[index - 1], t.ArgumentName))) continue;
     const other = partner.get(brace);
     const after = other && tokens[other.index + 1]?.tokenType;
     const isPair = other && (other.line === line || after === t.CloseParen || after === t.Comma);

@@ -59,6 +59,7 @@ rule approx(0.01) fold:
 rules mine before fold-padding {
   rule square_of_abs: square(abs(x)) => square(x)
 }
+rules nobodys before fuse {}
 rules yours after fuse {
   rule add_zero: x + 0 => x
 }
