@@ -7,7 +7,7 @@ import { topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { addedProduct } from "#ops/added-product.js";
 import type { Growth, Refusal } from "#rewrite/fusion/find-chains.js";
-import { growChain, kernelTemplate } from "#rewrite/fusion/find-chains.js";
+import { canStart, growChain, kernelTemplate } from "#rewrite/fusion/find-chains.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { costOf } from "#template/cost.js";
@@ -123,7 +123,8 @@ function searchChains(
 ): (refusals: Refusal[]) => Offer[] {
   /** By the first node: the nodes that were looked at and in no kernel yet. */
   const found = new Map<NodeId, { readonly free: readonly Node[]; readonly offer?: Offer }>();
-  let left = starts;
+  // Most nodes begin no chain of a fusion.
+  let left = starts.filter((node) => canStart(fusion, graph, node));
   return (refusals) => {
     left = left.filter(isFree);
     const grown: Growth[] = [];

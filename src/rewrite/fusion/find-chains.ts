@@ -110,6 +110,11 @@ export function growChain(
   return { ...given({ chain: legal, refusal }), seen: chain };
 }
 
+/** Whether the first link of a fusion takes a node. */
+export function canStart(fusion: Fusion, graph: Graph, node: Node): boolean {
+  return nextStates(fusion, startStates(fusion), graph, node).size > 0;
+}
+
 /** Nodes of a chain that do more than map elements. */
 function stagesOf(chain: readonly Node[]): Node[] {
   return chain.filter((node) => !isMap(node));

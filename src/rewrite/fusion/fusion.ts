@@ -5,7 +5,7 @@ import { printName } from "#grammar/printing/print-name.js";
 import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { meant, meantOr } from "#diagnostic/suggest.js";
-import type { Graph, Node } from "#ir/graph.js";
+import type { Graph, Node, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { opClasses, opNames } from "#ops/index.js";
 import type { Unmet } from "./condition.js";
@@ -83,8 +83,7 @@ function compileFusion(item: FuseItem, classes: ReadonlyMap<string, OpSet>): Res
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
   const links = item.links.flatMap(({ name, repeat }): FusionLink[] => {
     const set = setOfLink(name.text, classes) ?? { ops: [] };
-    const accepts = (graph: Graph, node: Node): boolean => acceptsNode(set, graph, node);
-    const link = { name: name.text, accepts };
+    const link = { name: name.text, accepts: acceptor(set) };
     if (repeat !== "+") return [{ ...link, repeat }];
     return [
       { ...link, repeat: "one" },
@@ -143,9 +142,14 @@ function checkLink({ name: { text, span } }: FuseLink, classes: ReadonlyMap<stri
   ];
 }
 
-function acceptsNode(set: OpSet, graph: Graph, node: Node): boolean {
-  if (!set.ops.includes(node.op)) return false;
-  // Classes look only at data and weights, and a concat may have thousands of operands.
-  const types = node.inputs.slice(0, 2).map((id) => nodeOf(graph, id).type);
-  return isOneOf(set, node, types);
+/** Whether a link takes a node. Every node of a graph is asked about, by every fusion. */
+function acceptor(set: OpSet): FusionLink["accepts"] {
+  const ops: ReadonlySet<OpName> = new Set(set.ops);
+  return (graph, node) => {
+    if (!ops.has(node.op)) return false;
+    if (!set.pointwise) return true;
+    // Classes look only at data and weights, and a concat may have thousands of operands.
+    const types = node.inputs.slice(0, 2).map((id) => nodeOf(graph, id).type);
+    return isOneOf(set, node, types);
+  };
 }
