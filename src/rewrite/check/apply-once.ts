@@ -13,14 +13,14 @@ import type { UserRule } from "../rule/rule.js";
 import type { Side } from "./compare-sides.js";
 import { outputsOf } from "./compare-sides.js";
 
-/** The right side for a left one; or why the rule does not apply, if the left side matches at all. */
+/** The right side for a left one; or why the rule does not apply, for each way in which the left side matches. */
 export function applyOnce(
   rule: UserRule,
   left: Side,
-): { readonly right: Side } | { readonly miss: Miss | undefined } {
-  const reasons: Miss[] = [];
-  const application = applicationTo(rule, left, (miss) => void reasons.push(miss));
-  if (!application) return { miss: reasons.at(-1) };
+): { readonly right: Side } | { readonly misses: readonly Miss[] } {
+  const misses: Miss[] = [];
+  const application = applicationTo(rule, left, (miss) => void misses.push(miss));
+  if (!application) return { misses };
   const { roots, replacements } = application;
   const { graph } = left.module;
   const built = materialize(replacements, {

@@ -133,7 +133,7 @@ function applied(
   },
 ): Applied {
   const random = seededRandom(how.seed);
-  const seeker = createSeeker(seededRandom(how.seed + 2));
+  const seeker = createSeeker(rule, seededRandom(how.seed + 2));
   const misses = new Map<Miss["kind"], Places>();
   const before = found.compared;
   let places = 0;
@@ -148,8 +148,8 @@ function applied(
     const left: Side = sample;
     const once = applyOnce(rule, left);
     if (!("right" in once)) {
-      noteMiss(misses, once.miss, left);
-      if (once.miss) seeker.missed(once.miss);
+      noteMiss(misses, once.misses.at(-1), left);
+      if (once.misses.length > 0) seeker.missed(once.misses);
       else seeker.failed();
       continue;
     }

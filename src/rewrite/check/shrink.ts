@@ -50,7 +50,7 @@ function stillShows(rule: UserRule, shown: Shown, sketch: Sketch, weights: Weigh
   const { left, inputs } = drawn;
   const applied = applyOnce(rule, left);
   if (!("right" in applied)) {
-    const { miss } = applied;
+    const miss = applied.misses.at(-1);
     return miss && shown.kind === "miss" && miss.kind === shown.miss ? missExample(miss, left) : undefined;
   }
   const { right } = applied;

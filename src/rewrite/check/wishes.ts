@@ -6,6 +6,7 @@ import type { Shape } from "#ir/type.js";
 import type { Random } from "#ops/random.js";
 import type { Wish } from "../rule/aim.js";
 import type { Miss } from "../rule/match.js";
+import type { UserRule } from "../rule/rule.js";
 
 /** Wishes for one sample, by what they are about. */
 export interface Wishes {
@@ -20,8 +21,8 @@ export interface Wishes {
 /** Collects wishes from misses. */
 export interface Seeker {
   readonly wishes: Wishes;
-  /** A sample that the left side matched and to which the rule did not apply. */
-  missed(miss: Miss): void;
+  /** A sample to which the rule did not apply, with the reasons: one for each way in which the left side matches. */
+  missed(misses: readonly Miss[]): void;
   /** A sample to which the rule applied. */
   applied(): void;
   /** Nothing could be drawn. */
@@ -34,7 +35,7 @@ const mostMisses = 20;
 /** After so many failures the wishes contradict each other, or what ops can have. */
 const mostFailures = 60;
 
-export function createSeeker(random: Random): Seeker {
+export function createSeeker(rule: UserRule, random: Random): Seeker {
   const wishes = new Map<string, Wish>();
   let misses = 0;
   let places = 0;
@@ -45,12 +46,13 @@ export function createSeeker(random: Random): Seeker {
   };
   return {
     wishes: wishesOf(wishes),
-    missed: (miss) => {
+    missed: (reasons) => {
       misses += 1;
       if (misses < mostMisses * (places + 2)) return;
+      const furthest = furthestOf(rule, reasons);
       failures += 1;
       if (failures > mostFailures) clear();
-      for (const wish of wishesFrom(miss, random) ?? []) wishes.set(keyOf(wish), wish);
+      for (const wish of (furthest && wishesFrom(furthest, random)) ?? []) wishes.set(keyOf(wish), wish);
     },
     applied: () => {
       places += 1;
@@ -68,6 +70,14 @@ export function createSeeker(random: Random): Seeker {
 
 /** No wishes. */
 export const noWishes: Wishes = wishesOf(new Map());
+
+/** The miss of the way to match that came furthest: operands that may be exchanged match in several, of which most are hopeless. */
+function furthestOf(rule: UserRule, misses: readonly Miss[]): Miss | undefined {
+  const conditions = rule.kind === "equation" ? rule.conditions : [];
+  const place = (miss: Miss): number =>
+    miss.kind === "condition" ? 1 + conditions.indexOf(miss.condition) : miss.kind === "where" ? 0 : -1;
+  return misses.toSorted((a, b) => place(b) - place(a))[0];
+}
 
 function wishesFrom(miss: Miss, random: Random): readonly Wish[] | undefined {
   switch (miss.kind) {

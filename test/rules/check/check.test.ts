@@ -60,6 +60,7 @@ test.each([
   "pad(x, before=f, after=t) => pad(x, before=t, after=f) when sum(f) == 7 and sum(t) == 0",
   "x * c => x when value(c) > 20 and value(c) < 21",
   "prelu(x, a) => x when least(a) >= 0.9 and greatest(a) <= 1.1 and channels(x) == 33",
+  "x * c + y * d => (x + y) * c when constant(c, d) and value(c) == 2 * value(d) and value(d) > 3",
   "x * c + d => x * c when not (value(c) != value(d)) and value(c) == 1.75",
   "leaky_relu(leaky_relu(x, alpha=a), alpha=b) => leaky_relu(x, alpha=a) where k = b when a == 2 * k and k == 0.4375",
   "matmul(x, y) => matmul(x, y) + 0.001 when shape(x) == [12, 20] and shape(y) == [20, 12]",
