@@ -187,12 +187,12 @@ function finished(state: Elaboration, net: NetItem): Result<Elaborated> {
   const { diagnostics } = state;
   reportMissing(state);
   reportDimensions(state, net);
-  if (state.outputs.size === 0 && !hasErrors(diagnostics)) {
+  if (state.outputs.size === 0 && !state.failedOutput && !hasErrors(diagnostics)) {
     fail(state, net.name.span, "no-output", `net \`${net.name.text}\` has no output`, {
       help: ["end it with `output name`"],
     });
   }
-  if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
+  if (state.failedOutput || hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
   const graph = withPictures(state, graphOf(state, net));
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
   return {
@@ -232,6 +232,7 @@ function initialState(
     weights: undefined,
     seedless: options.seedless ?? false,
     seeded: false,
+    failedOutput: false,
     batch: undefined,
     kernel: undefined,
     failures: 0,

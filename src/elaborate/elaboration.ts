@@ -105,6 +105,8 @@ export interface Elaboration {
   /** Whether a net without weights is an error instead of an architecture. */
   readonly seedless: boolean;
   seeded: boolean;
+  /** Whether an output has no value, because of an error that is reported elsewhere: it may be one of syntax. */
+  failedOutput: boolean;
   batch: { symbol: string; span: Span } | undefined;
   kernel: KernelId | undefined;
   /** The number of errors so far, including repeated ones; a part during which it grows has failed. */

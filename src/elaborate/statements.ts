@@ -228,7 +228,10 @@ function runOutputs(state: Elaboration, scope: Scope, statement: OutputStatement
   for (const [at, { name, labels, value: expression }] of statement.outputs.entries()) {
     const value = values[at] ?? none;
     if (expression) bind(state, scope, name, value);
-    if (value.kind === "none") continue;
+    if (value.kind === "none") {
+      state.failedOutput = true;
+      continue;
+    }
     const other = state.outputs.get(name.text);
     if (value.kind !== "tensor") {
       fail(state, name.span, "not-a-tensor", `an output must be a tensor, not ${describe(state, value)}`);
