@@ -152,7 +152,10 @@ function noBinding(context: FaultContext): Wording {
       ...near,
     };
   }
-  return { message: `expected \`=\` after ${shown(first)}`, at: found };
+  // `x += y` of other languages.
+  const isUpdate = t.is(found, t.BinaryOperator) && t.is(context.tokens[context.index + 1], t.Equal);
+  const help = isUpdate ? [`write \`${first.image} = ${first.image} ${found.image} …\``] : [];
+  return { message: `expected \`=\` after ${shown(first)}`, at: found, help };
 }
 
 // ── Parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,6 +171,19 @@ function noExpression(context: FaultContext): Wording {
   }
   if (found.tokenType === t.Slash && t.is(tokens[index - 1], t.Slash)) {
     return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
+  }
+  if (found.tokenType === t.Star && t.is(tokens[index - 1], t.Star)) {
+    return { message: "expected an expression after `*`", help: ["a power is written `pow(x, 2)`"] };
+  }
+  if (context.first.tokenType === t.Import && previous === context.first) {
+    return { message: nameless["importItem"] ?? "", help: [importForm] };
+  }
+  if (
+    context.first.tokenType === t.Rules &&
+    (previous.tokenType === t.Before || previous.tokenType === t.After)
+  ) {
+    const place = `rules mine ${previous.image} canonicalize { … }`;
+    return { message: `${quoted(previous)} needs the name of a pass`, help: [`as in \`${place}\``] };
   }
   if (rule === "fuseItem") return noName({ ...context, rule: "fuseLink" });
   if (found.tokenType === t.Else || found.image === "then") return misplacedElse(context);
@@ -231,6 +247,11 @@ function noToken(context: FaultContext, expected: string): Wording {
     return { message: `expected the parameters of the block${afterPrevious(context)}`, help };
   }
   if (rule === "ruleItem" && expected === t.Colon.name && previous.tokenType === t.Approx) {
+    if (found.tokenType === t.OpenParen)
+      return {
+        message: "`approx` comes before `benefit`",
+        help: ["as in `rule approx(0.01) benefit(2) name: …`"],
+      };
     const help = [`as in \`rule approx(0.01) ${found.image}: …\``];
     return { message: "`rule approx` needs its tolerance in parentheses", help };
   }
@@ -278,6 +299,8 @@ function unended(context: FaultContext): Wording {
   const { found, tokens, index, first, afterPipe } = context;
   const before = tokens[index - 1];
   if (isCloser(found)) return closesNothing(found);
+  const foreign = foreignWords.get(found.image);
+  if (t.is(before, t.CloseBrace) && foreign !== undefined) return foreignWord(found, foreign);
   if (t.is(before, t.CloseBrace)) return { message: "expected a line end after `}`" };
   if (t.is(found, t.BinaryOperator) && afterPipe) {
     const help = ["`|>` binds loosest: put the pipe in parentheses, as in `(x |> relu) + y`"];

@@ -17,6 +17,7 @@ const instead: ReadonlyMap<string, readonly [help: string, text?: string]> = new
   ["'", ["write strings in double quotes"]],
   ["“", ['write strings in straight quotes: `"`', '"']],
   ["”", ['write strings in straight quotes: `"`', '"']],
+  ["^", ["a power is written `pow(x, 2)`"]],
   ["×", ["write a size with the letter x: `3x3`", "x"]],
   ["−", ["write a minus as `-`", "-"]],
   ["–", ["write a minus as `-`", "-"]],

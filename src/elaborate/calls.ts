@@ -4,7 +4,7 @@ import type { Argument, CallExpression } from "#grammar/ast.js";
 import { printName } from "#grammar/printing/print-name.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { meant, meantOr } from "#diagnostic/suggest.js";
-import { ops } from "#ops/index.js";
+import { isOp, ops } from "#ops/index.js";
 import { generators } from "#weights/generate.js";
 import { callBlock } from "./call/blocks.js";
 import { callOp } from "./call/call-op.js";
@@ -50,10 +50,13 @@ function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Spa
   }
   const bound = scope.names.get(name) ?? scope.file.constants.get(name);
   if (bound?.value.kind === "none" || scope.file.incomplete.has(name)) return none;
+  const named = bound?.value.kind === "string" ? bound.value.value : undefined;
   const known = bound ? [] : [...Object.keys(ops), ...scope.file.blocks.keys(), ...functionNames];
   return fail(state, span, "unknown-op", `there is no op or block \`${name}\``, {
     label: bound ? `this is ${describe(state, bound.value)}, which cannot be called` : "not known",
-    ...meantOr(meant(name, known, span, printName), "`cleave ops` lists the ops"),
+    ...(named !== undefined && (isOp(named) || scope.file.blocks.has(named))
+      ? { help: [`pass it without quotes: \`${name}=${printName(named)}\``] }
+      : meantOr(meant(name, known, span, printName), "`cleave ops` lists the ops")),
   });
 }
 

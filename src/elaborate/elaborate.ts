@@ -192,7 +192,8 @@ function finished(state: Elaboration, net: NetItem): Result<Elaborated> {
       help: ["end it with `output name`"],
     });
   }
-  if (state.failedOutput || hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
+  if (state.failedOutput || hasErrors(diagnostics))
+    return { diagnostics: inReadingOrder(net.span, diagnostics) };
   const graph = withPictures(state, graphOf(state, net));
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(net.span, diagnostics) };
   return {

@@ -234,7 +234,12 @@ function evaluateList(state: Elaboration, scope: Scope, path: string, list: List
     else {
       failed = true;
       if (value.kind === "batch") openBatch(state, item.span);
-      else if (value.kind !== "none")
+      else if (value.kind === "tensor") {
+        fail(state, item.span, "not-a-number", `a list contains numbers, not ${describe(state, value)}`, {
+          help: ["operands are written without a list: `concat(a, b)`"],
+        });
+        return none;
+      } else if (value.kind !== "none")
         fail(state, item.span, "not-a-number", `a list contains numbers, not ${describe(state, value)}`);
     }
   }

@@ -6,7 +6,7 @@ import { quote } from "#grammar/quote.js";
 import type { Advice } from "#diagnostic/suggest.js";
 import { meant, writeInstead } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
-import { isOp, literalNames, literalTexts } from "#ops/index.js";
+import { isOp, literalNames, literalTexts, ops } from "#ops/index.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { fail } from "./elaboration.js";
 import type { Callee, ExpressionValue } from "./expression-value.js";
@@ -71,11 +71,15 @@ export function lookUp(
   });
 }
 
-/** The bound names and the members of attributes that are close to a name; a member is never written in backticks. */
+/**
+ * The bound names and the members of attributes that are close to a name; if none is, ops and blocks, which can be passed to blocks. A
+ * member is never written in backticks.
+ */
 function meantName(scope: Scope, name: string, span: Span): Advice {
   const bound = [...scope.names.keys(), ...scope.file.constants.keys()];
   const written = (one: string): string => (literalNames.has(one) ? one : printName(one));
-  return meant(name, [...bound, ...literalNames], span, written);
+  const near = meant(name, [...bound, ...literalNames], span, written);
+  return near.help ? near : meant(name, [...Object.keys(ops), ...scope.file.blocks.keys()], span, printName);
 }
 
 /** The op or block of a name. A parameter or a const that holds one comes first. */

@@ -105,7 +105,13 @@ function attributeValue(
   const literal = literalOfValue(value);
   const parsed = literal && kind.parse(literal);
   if (parsed !== undefined) return parsed;
-  const help = value.kind === "name" ? didYouMean(value.value, kind.members ?? []) : [];
+  const members = kind.members ?? [];
+  const isQuoted = value.kind === "string" && members.includes(value.value);
+  const help = isQuoted
+    ? [`write it without quotes: \`${value.value}\``]
+    : value.kind === "name"
+      ? didYouMean(value.value, members)
+      : [];
   fail(
     state,
     span,
@@ -139,12 +145,12 @@ function unknownArgument(
   key: Name,
   span: Span,
 ): void {
-  const known = [
-    ...Object.keys(op.attributes),
-    ...Object.keys(op.layer?.attributes ?? {}),
-    ...op.operands.map((one) => one.name),
-  ];
+  const attributes = [...Object.keys(op.attributes), ...Object.keys(op.layer?.attributes ?? {})];
+  const known = [...attributes, ...op.operands.map((one) => one.name)];
   fail(state, span, "unknown-attribute", `\`${name}\` has no attribute \`${key.text}\``, {
-    ...meantOr(meant(key.text, known, key.span, printArgumentName), `it has ${known.join(", ")}`),
+    ...meantOr(
+      meant(key.text, known, key.span, printArgumentName),
+      attributes.length > 0 ? `it has ${attributes.join(", ")}` : "it has none",
+    ),
   });
 }

@@ -77,9 +77,20 @@ function givenOperands(state: Elaboration, { name, op, sorted, own }: Call): (No
       span,
       "not-a-tensor",
       `operand \`${operand}\` of \`${name}\` must be a tensor, not ${describe(state, value)}`,
+      { help: value.kind === "none" ? [] : byName(name, op) },
     );
   }
   return nodes;
+}
+
+/** How to write what frameworks take by position: `conv2d(x, 32, 3)`. */
+function byName(name: string, op: Op<AttributeTable>): string[] {
+  const kinds = { ...op.layer?.attributes, ...op.attributes };
+  const needed = Object.keys(kinds).filter((key) => kinds[key]?.default === undefined);
+  if (needed.length === 0) return [];
+  return [
+    `attributes are written name=value, as in \`${name}(x, ${needed.map((key) => `${key}=…`).join(", ")})\``,
+  ];
 }
 
 function missingOperand(state: Elaboration, { name, op, sorted, span }: Call, at: number): void {
