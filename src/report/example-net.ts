@@ -4,14 +4,15 @@ import { lineText } from "#diagnostic/escape.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
-import { elements, isInteger } from "#ir/type.js";
-import type { Module, WeightSource, WeightStore } from "#ir/weights.js";
+import { isInteger } from "#ir/type.js";
+import type { Module, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import { writtenSide } from "#rewrite/check/apply-once.js";
 import type { Side } from "#rewrite/check/compare-sides.js";
 import { cone } from "#rewrite/check/evaluate.js";
 import type { Example } from "#rewrite/check/example.js";
 import type { UserRule } from "#rewrite/rule/rule.js";
+import { shortSource } from "./example-values.js";
 
 /** The passes that show the values of both sides: without those that compute constants, kernels compute them. Some kernels take no zero points. */
 const shownBy = { floats: "fuse", integers: "center-integers,divide-sums,fuse" } as const;
@@ -86,7 +87,7 @@ function namesOf(
   return names;
 }
 
-/** An input with values as a constant; a constant of zeros or ones as a generated one, which is shorter. */
+/** An input with values as a constant; a constant by the shortest text for it. */
 function asParameter(weights: WeightStore, node: Node, value: Tensor | undefined): Node {
   const data =
     value?.data ??
@@ -94,15 +95,7 @@ function asParameter(weights: WeightStore, node: Node, value: Tensor | undefined
       ? weights.read(node.attributes.weight).data
       : undefined);
   if (data === undefined) return node;
-  const [first = 0] = data;
-  const isUniform = data.every((one) => Object.is(one, first));
-  const generator = Object.is(first, 0) ? "zeros" : first === 1 ? "ones" : undefined;
-  const isShort = elements(node.type.shape) === 1 || isInteger(node.type.dtype);
-  const source: WeightSource =
-    isUniform && generator !== undefined && !isShort
-      ? { kind: "seeded", generator, seed: 0, fanIn: 1 }
-      : { kind: "literal", data: Float32Array.from(data) };
-  const weight = weights.add(node.name, node.type, source);
+  const weight = weights.add(node.name, node.type, shortSource(weights, node.type, Float32Array.from(data)));
   const { id, name, inputs, type, origin, position } = node;
   return makeNode({ id, name, inputs, type, origin, position, op: "constant", attributes: { weight } });
 }

@@ -1,5 +1,6 @@
 // Applies a rule once to the roots of a sample.
 
+import { given } from "#diagnostic/given.js";
 import { createFresh } from "#ir/fresh.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -9,7 +10,7 @@ import type { Application, Miss } from "../rule/match.js";
 import { applicationAt } from "../rule/match.js";
 import type { Ref } from "../rule/replacement-builder.js";
 import { constantNode, materialize } from "../rule/replacement-builder.js";
-import type { UserRule } from "../rule/rule.js";
+import type { Match, UserRule } from "../rule/rule.js";
 import type { Side } from "./compare-sides.js";
 import { outputsOf } from "./compare-sides.js";
 
@@ -17,7 +18,7 @@ import { outputsOf } from "./compare-sides.js";
 export function applyOnce(
   rule: UserRule,
   left: Side,
-): { readonly right: Side } | { readonly misses: readonly Miss[] } {
+): { readonly right: Side; readonly match?: Match } | { readonly misses: readonly Miss[] } {
   const misses: Miss[] = [];
   const application = applicationTo(rule, left, (miss) => void misses.push(miss));
   if (!application) return { misses };
@@ -29,7 +30,7 @@ export function applyOnce(
     origin: noOrigin,
     fresh: createFresh(graph),
   });
-  return { right: sideOf(left.module, built.ids, built.nodes) };
+  return { right: sideOf(left.module, built.ids, built.nodes), ...given({ match: application.match }) };
 }
 
 /**

@@ -133,7 +133,7 @@ function applied(
   },
 ): Applied {
   const random = seededRandom(how.seed);
-  const seeker = createSeeker(rule, seededRandom(how.seed + 2));
+  const seeker = createSeeker(rule, how.seed + 2);
   const misses = new Map<Miss["kind"], Places>();
   const before = found.compared;
   let places = 0;
@@ -153,8 +153,8 @@ function applied(
       else seeker.failed();
       continue;
     }
-    seeker.applied();
-    const { right } = once;
+    const { right, match } = once;
+    seeker.applied(match);
     noteCost(costlier, left, right);
     for (const kind of kindsAt(rule, places)) tryInputs(found, { rule, left, right, kind, random });
     places += 1;

@@ -11,8 +11,11 @@ import { costGroups, stepGroups } from "./simplify.js";
 import type { Sketch } from "./sketch.js";
 import { drawSketch, sizeOf, sketchOf } from "./sketch.js";
 
-/** The most simpler samples that are tried. Most of them do not fit together, and cost little. */
+/** The most simpler samples that are tried. Most of them do not fit together, and cost little; a large one counts as several. */
 const mostTries = 4000;
+
+/** The size of a sample of about a thousand elements: see `sizeOf`. */
+const largeSize = 8192;
 
 /**
  * The smallest example that the steps lead to: each step that keeps what the example shows is taken. The result depends on the example
@@ -31,7 +34,7 @@ export function shrinkExample(rule: UserRule, example: Example, createStore: () 
         const simpler = step(sketch);
         const smaller = simpler && sizeOf(simpler);
         if (!simpler || smaller === undefined || smaller >= size) continue;
-        tries -= 1;
+        tries -= 1 + Math.floor(smaller / largeSize);
         if (tries < 0) return best;
         const found = stillShows(rule, example.shown, simpler, createStore());
         if (!found) continue;

@@ -152,7 +152,7 @@ function simplerValues(value: AttributeValue, normal: AttributeValue | undefined
   ];
 }
 
-/** Zeros for whole operands, halves and quarters of them, then a simpler number for each element. */
+/** Zeros for whole operands, halves and quarters of them, for half of what is left again and again, then a simpler number for each element. */
 function valueSteps(sketch: Sketch): Step[] {
   return leavesOf(sketch).flatMap(([id, leaf]) => {
     const { data, type } = leaf;
@@ -161,28 +161,51 @@ function valueSteps(sketch: Sketch): Step[] {
       (change: (value: number, index: number) => number): Step =>
       (now) =>
         changeValues(now, id, change);
+    const plain = positive ? 1 : 0;
     const chunks = data.length <= 1 ? [] : [2, 4, 8, 16].filter((count) => count < data.length);
     const whole = [0, 1, 2].filter((to) => to > 0 || !positive).map((to) => set(() => to));
     const parts = chunks.flatMap((count) =>
       Array.from({ length: count }, (_, chunk) =>
-        set((value, index) =>
-          Math.floor((index * count) / data.length) === chunk ? (positive ? 1 : 0) : value,
-        ),
+        set((value, index) => (Math.floor((index * count) / data.length) === chunk ? plain : value)),
+      ),
+    );
+    // The parts of a small operand are its elements.
+    const halvings = data.length > 16 ? Math.ceil(Math.log2(data.length)) : 0;
+    const left = Array.from({ length: halvings }).flatMap(() =>
+      ends.map(
+        (end): Step =>
+          (now) =>
+            withHalf(now, id, plain, end),
       ),
     );
     const rounded = isInteger(type.dtype)
       ? []
       : [1, 2].map((digits) => set((value) => roundTo(value, digits)));
-    const single =
+    const others =
       data.length > mostSingle
+        ? [...data.entries()].filter(([, value]) => value !== plain)
+        : [...data.entries()];
+    const single =
+      others.length > mostSingle
         ? []
-        : [...data].flatMap((value, at) =>
+        : others.flatMap(([at, value]) =>
             simplerNumbers(value, isInteger(type.dtype))
               .filter((to) => to > 0 || !positive)
               .map((to) => set((one, index) => (index === at ? to : one))),
           );
-    return [...whole, ...parts, ...rounded, ...single];
+    return [...whole, ...parts, ...left, ...rounded, ...single];
   });
+}
+
+/** Lets one half of the elements that are not plain keep their values: the first ones or the last ones. */
+function withHalf(sketch: Sketch, id: NodeId, plain: number, end: End): Sketch | undefined {
+  const part = sketch.parts.get(id);
+  if (part?.kind !== "leaf") return undefined;
+  const others = [...part.data.keys()].filter((index) => !Object.is(part.data[index], plain));
+  if (others.length < 2) return undefined;
+  const half = Math.ceil(others.length / 2);
+  const dropped = new Set(end === "first" ? others.slice(half) : others.slice(0, half));
+  return changeValues(sketch, id, (value, index) => (dropped.has(index) ? plain : value));
 }
 
 /** The most elements of an operand of which each is made simpler. */

@@ -3,10 +3,11 @@
 
 import type { AttributeValue } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
+import { seededRandom } from "#ops/random.js";
 import type { Random } from "#ops/random.js";
 import type { Wish } from "../rule/aim.js";
 import type { Miss } from "../rule/match.js";
-import type { UserRule } from "../rule/rule.js";
+import type { Match, UserRule } from "../rule/rule.js";
 
 /** Wishes for one sample, by what they are about. */
 export interface Wishes {
@@ -23,8 +24,8 @@ export interface Seeker {
   readonly wishes: Wishes;
   /** A sample to which the rule did not apply, with the reasons: one for each way in which the left side matches. */
   missed(misses: readonly Miss[]): void;
-  /** A sample to which the rule applied. */
-  applied(): void;
+  /** A sample to which the rule applied, with what its names stand for there. */
+  applied(match: Match | undefined): void;
   /** Nothing could be drawn. */
   failed(): void;
 }
@@ -35,35 +36,48 @@ const mostMisses = 20;
 /** After so many failures the wishes contradict each other, or what ops can have. */
 const mostFailures = 60;
 
-export function createSeeker(rule: UserRule, random: Random): Seeker {
+/** After so many failures a variation is given up: the rule applies without it. */
+const mostVaried = 4;
+
+export function createSeeker(rule: UserRule, seed: number): Seeker {
+  const random = seededRandom(seed);
+  // What varies samples does not change how others are sought.
+  const variety = seededRandom(seed + 1);
   const wishes = new Map<string, Wish>();
   let misses = 0;
   let places = 0;
   let failures = 0;
+  /** Whether the wishes vary a sample to which the rule applied. */
+  let varies = false;
   const clear = (): void => {
     wishes.clear();
     failures = 0;
+    varies = false;
   };
   return {
     wishes: wishesOf(wishes),
     missed: (reasons) => {
       misses += 1;
+      if (varies) return clear();
       if (misses < mostMisses * (places + 2)) return;
       const furthest = furthestOf(rule, reasons);
       failures += 1;
       if (failures > mostFailures) clear();
       for (const wish of (furthest && wishesFrom(furthest, random)) ?? []) wishes.set(keyOf(wish), wish);
     },
-    applied: () => {
+    applied: (match) => {
       places += 1;
       failures = 0;
       // Some samples with the same wishes, and then others: a condition may hold in several ways.
-      if (random.next() < 0.3) clear();
+      if (random.next() < 0.3 || varies) clear();
+      if (!match || wishes.size > 0 || variety.next() < 0.5) return;
+      for (const wish of variation(rule, match, variety)) wishes.set(keyOf(wish), wish);
+      varies = wishes.size > 0;
     },
     failed: () => {
       if (wishes.size === 0) return;
       failures += 1;
-      if (failures > mostFailures) clear();
+      if (failures > (varies ? mostVaried : mostFailures)) clear();
     },
   };
 }
@@ -88,6 +102,17 @@ function wishesFrom(miss: Miss, random: Random): readonly Wish[] | undefined {
     default:
       return undefined;
   }
+}
+
+/** Other numbers at which one of the conditions still holds: at random, mostly those are drawn that the rule mentions. */
+function variation(rule: UserRule, match: Match, random: Random): readonly Wish[] {
+  if (rule.kind !== "equation" || rule.conditions.length === 0) return [];
+  const wishes = random.pick(rule.conditions).aim?.(match, random) ?? [];
+  return wishes.filter(
+    (wish) =>
+      wish.kind === "numbers" ||
+      (wish.kind === "attribute" && typeof wish.value === "number" && !Number.isInteger(wish.value)),
+  );
 }
 
 function keyOf(wish: Wish): string {

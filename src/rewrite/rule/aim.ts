@@ -47,10 +47,13 @@ const mirrored = {
   ">=": "<=",
 } as const satisfies Record<Comparison, Comparison>;
 
-/** A value for the left operand of a comparison, so that it holds, or that it does not. */
+/**
+ * A value for the left operand of a comparison, so that it holds, or that it does not. Where its own value does already, the new one is
+ * often between that and the bound, and sometimes close to the bound: a rule may be wrong inside an interval of which it is right at the centre.
+ */
 export function comparable(
   operator: Comparison,
-  other: AttributeValue,
+  { own, other }: { readonly own: AttributeValue; readonly other: AttributeValue },
   holds: boolean,
   random: Random,
 ): Wanted | undefined {
@@ -64,13 +67,16 @@ export function comparable(
       : undefined;
   }
   if (typeof other !== "number") return undefined;
+  const isBelow = test === "<" || test === "<=";
+  if (typeof own === "number" && (isBelow ? own < other : own > other) && random.next() < 0.7)
+    return other + (own - other) * random.pick([1e-3, 0.1, random.next(), random.next()]);
   const isStrict = test === "<" || test === ">";
   const fraction = random.next() * random.pick([1, 0.1]);
   const steps = Number.isInteger(other)
     ? [1, 1, 2, 3, fraction]
     : [fraction, fraction * Math.abs(other), Math.abs(other), 1];
   const step = random.pick(isStrict ? steps : [0, 0, ...steps]);
-  return test === "<" || test === "<=" ? other - step : other + step;
+  return isBelow ? other - step : other + step;
 }
 
 /** The comparison with its operands exchanged. */

@@ -25,6 +25,8 @@ export interface Application {
   readonly covered: readonly NodeId[];
   /** The values that replace the roots. */
   readonly replacements: readonly Ref[];
+  /** What the names of the left side stand for; a rule in code has none. */
+  readonly match?: Match;
 }
 
 /** Like `matchAt`, for rules of both kinds. */
@@ -141,7 +143,7 @@ function conclude({ rule, module, onMiss }: Problem, found: Found): Application 
   }
   if (roots.every((root, at) => isSame(replacements[at], root))) return miss({ kind: "same" });
   if (!staysAcyclic(graph, { roots, replacements }, [])) return miss({ kind: "cycle" });
-  return { rule: rule.name, roots, covered: match.covered, replacements };
+  return { rule: rule.name, roots, covered: match.covered, replacements, match };
 }
 
 /** A use of a node inside the left side by something else. Those that the right side reads may have one. */

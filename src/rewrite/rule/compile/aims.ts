@@ -54,7 +54,15 @@ export function numberAim(op: string, terms: readonly ValueTerm[]): Aim | undefi
   const back = inverses[op];
   if (back) {
     const { aim } = a;
-    return aim && ((match, wanted, random) => aim(match, numberOf(wanted, back), random));
+    return (
+      aim &&
+      ((match, wanted, random) =>
+        aim(
+          match,
+          numberOf(wanted, (one) => back(one, random)),
+          random,
+        ))
+    );
   }
   if (!b || (op !== "min" && op !== "max")) return undefined;
   // One of the two must be the extreme; the other one is often no more in its way than now.
@@ -67,15 +75,15 @@ export function numberAim(op: string, terms: readonly ValueTerm[]): Aim | undefi
   };
 }
 
-/** An operand from the result, for some results. */
-const inverses: Readonly<Partial<Record<string, (wanted: number) => number>>> = {
+/** An operand from the result, for some results; either one of two that have the same result. */
+const inverses: Readonly<Partial<Record<string, (wanted: number, random: Random) => number>>> = {
   neg: (wanted) => -wanted,
-  abs: (wanted) => wanted,
+  abs: (wanted, random) => random.pick([1, -1]) * wanted,
   floor: (wanted) => wanted,
   ceil: (wanted) => wanted,
   round: (wanted) => wanted,
   sqrt: (wanted) => wanted ** 2,
-  square: Math.sqrt,
+  square: (wanted, random) => random.pick([1, -1]) * Math.sqrt(wanted),
 };
 
 function numberOf(wanted: Wanted | undefined, back: (wanted: number) => number): number | undefined {
@@ -84,7 +92,10 @@ function numberOf(wanted: Wanted | undefined, back: (wanted: number) => number):
 
 function logicalAim(operator: "and" | "or", a: ValueTerm, b: ValueTerm): Aim {
   return (match, wanted = true, random) => {
+    const settled = [a, b].filter((one) => one.compute(match) === wanted);
     const isAll = (operator === "and") === wanted;
+    // Where it has the wanted value already, one of the parts that give it may have it in another way.
+    if (settled.length >= (isAll ? 2 : 1)) return random.pick(settled).aim?.(match, wanted, random);
     const sides = shuffled([a, b], random).map((one) => aimAt(one, match, wanted, random));
     // `a and b` holds if both do; it does not if either does not.
     return isAll ? joined(sides) : sides.find((wishes) => wishes !== undefined);
@@ -98,11 +109,11 @@ function comparisonAim(operator: Comparison, a: ValueTerm, b: ValueTerm): Aim {
     if (x === undefined) return a.aim?.(match, undefined, random);
     if (y === undefined) return b.aim?.(match, undefined, random);
     const sides = [
-      { aim: a.aim, operator, other: y },
-      { aim: b.aim, operator: mirror(operator), other: x },
+      { aim: a.aim, operator, own: x, other: y },
+      { aim: b.aim, operator: mirror(operator), own: y, other: x },
     ];
     for (const side of shuffled(sides, random)) {
-      const value = side.aim && comparable(side.operator, side.other, wanted, random);
+      const value = side.aim && comparable(side.operator, side, wanted, random);
       const wishes = value === undefined ? undefined : side.aim?.(match, value, random);
       if (wishes) return wishes;
     }
