@@ -44,8 +44,10 @@ export interface Step {
   readonly label: string;
   /** The index of its pass; absent for a graph as written. */
   readonly pass?: number;
-  /** The rule that was applied. */
+  /** The rule that was applied, or the fusion or template of the kernel that was made. */
   readonly rule?: string;
+  /** Whether the step made a kernel of nodes. */
+  readonly makesKernel?: true;
   /** The nodes of the step before that the rule replaced, and those that it made. */
   readonly covered: readonly NodeId[];
   readonly made: readonly NodeId[];

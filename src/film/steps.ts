@@ -42,7 +42,8 @@ export function stepsOf(written: Module, trace: readonly PassRun[]): Steps {
         isWhole ? { module: () => one.after() } : { change: () => one.change() },
       );
     const kernels = applied.length > 0 ? [] : kernelsMade(before, after);
-    for (const { rule, change } of kernels) add({ ...step(rule), rule }, { change: () => change });
+    for (const { rule, change } of kernels)
+      add({ ...step(rule), rule, makesKernel: true }, { change: () => change });
     const made = applied.at(-1)?.after() ?? (kernels.length > 0 ? after : last);
     if (made.graph !== after.graph) add(step(pass.name), { module: () => after });
     last = after;

@@ -8,6 +8,7 @@ import { nodeOf } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import { channelsFirst } from "#ops/layout.js";
 import type { ChannelImages, ValueRow } from "./data.js";
 
 /** Values of a graph, and the steps that they belong to. */
@@ -30,22 +31,23 @@ export async function valuesOf(
   requests: readonly ValueRequest[],
   sample: Sample,
 ): Promise<Result<FilmValues>> {
-  const shapes = requests.flatMap(({ module, nodes }) =>
-    nodes.map((id) => nodeOf(module.graph, id).type.shape),
-  );
-  const size = sizeFor(shapes);
+  const planes = requests.map(({ module: { graph }, nodes }) => {
+    const moved = channelsFirst(graph);
+    return new Map(nodes.map((id) => [id, planesOf(nodeOf(graph, id).type.shape, moved.has(id))]));
+  });
+  const size = sizeFor(planes.flatMap((one) => [...one.values()]));
   const rows: ValueRow[] = [];
   const images: Uint8Array[] = [];
   const diagnostics: Diagnostic[] = [];
   let at = 0;
-  for (const { module, nodes, born, died } of requests) {
+  for (const [index, { module, nodes, born, died }] of requests.entries()) {
     if (nodes.length === 0) continue;
     const { value: probes, diagnostics: wrong } = await openProbes(module, nodes);
     if (!probes) return { diagnostics: wrong };
     const values = await probes.run(sample);
     for (const [id, data] of values) {
       const { shape } = nodeOf(module.graph, id).type;
-      const { image, codes } = imagesOf(shape, data, size, at);
+      const { image, codes } = imagesOf(planes[index]?.get(id) ?? planesOf(shape), data, size, at);
       at += codes.length;
       images.push(codes);
       rows.push({ node: id, shape, born, died, ...statistics(data), image });
@@ -92,29 +94,38 @@ const sizes: readonly ImageSize[] = [
 ];
 
 /** The best size with which the images of all values have no more than `mostBytes`. */
-function sizeFor(shapes: readonly Shape[]): ImageSize {
+function sizeFor(values: readonly Planes[]): ImageSize {
   const fits = (size: ImageSize): boolean =>
-    shapes.reduce((sum, shape) => {
-      const { height, width, channels } = shownExtents(shape, size);
+    values.reduce((sum, planes) => {
+      const { height, width, channels } = shownExtents(planes, size);
       return sum + height * width * channels;
     }, 0) <= mostBytes;
   return sizes.find(fits) ?? { channels: 1, edge: 8 };
 }
 
-/** Height, width and channels of a value: those of an image, the rows of a matrix, or one long row. */
-function extentsOf(shape: Shape): readonly [height: number, width: number, channels: number] {
+/** A value as images of channels: how many rows, columns and channels there are, and how far apart in the data. */
+interface Planes {
+  readonly of: readonly [height: number, width: number, channels: number];
+  readonly strides: readonly [y: number, x: number, channel: number];
+}
+
+/** The channels of an image, the rows of a matrix, or one long row. */
+function planesOf(shape: Shape, isChannelsFirst = false): Planes {
   const inner = shape[0] === 1 ? shape.slice(1) : shape;
   const [a = 1, b = 1, c = 1] = inner;
-  if (inner.length === 3) return [a, b, c];
-  if (inner.length === 2) return [a, b, 1];
-  return [1, elements(shape), 1];
+  if (inner.length === 3 && isChannelsFirst) return { of: [b, c, a], strides: [c, 1, b * c] };
+  if (inner.length === 3) return { of: [a, b, c], strides: [b * c, c, 1] };
+  if (inner.length === 2) return { of: [a, b, 1], strides: [b, 1, 0] };
+  return { of: [1, elements(shape), 1], strides: [0, 1, 0] };
 }
 
 /** Most elements of a row that is shown as a strip. */
 const mostWidth = 1024;
 
-function shownExtents(shape: Shape, { channels: mostChannels, edge }: ImageSize) {
-  const [height, width, channels] = extentsOf(shape);
+function shownExtents(
+  { of: [height, width, channels] }: Planes,
+  { channels: mostChannels, edge }: ImageSize,
+) {
   const longest = height === 1 ? mostWidth : edge;
   const factor = Math.max(1, Math.ceil(height / longest), Math.ceil(width / longest));
   return {
@@ -127,31 +138,32 @@ function shownExtents(shape: Shape, { channels: mostChannels, edge }: ImageSize)
 
 /** The images of the first channels; where they are smaller than the value, each pixel is the mean of a square. */
 function imagesOf(
-  shape: Shape,
+  planes: Planes,
   data: Float32Array,
   size: ImageSize,
   at: number,
 ): { readonly image: ChannelImages; readonly codes: Uint8Array } {
-  const of = extentsOf(shape);
-  const [, fullWidth, fullChannels] = of;
-  const { factor, height, width, channels } = shownExtents(shape, size);
+  const {
+    of,
+    strides: [down, right, next],
+  } = planes;
+  const { factor, height, width, channels } = shownExtents(planes, size);
   const codes = new Uint8Array(height * width * channels);
   const low: number[] = [];
   const high: number[] = [];
   const plane = new Float64Array(height * width);
-  const down = height === 1 && of[0] === 1 ? 1 : factor;
+  const tall = height === 1 && of[0] === 1 ? 1 : factor;
   for (let channel = 0; channel < channels; channel += 1) {
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
         let sum = 0;
-        for (let dy = 0; dy < down; dy += 1) {
+        for (let dy = 0; dy < tall; dy += 1) {
           for (let dx = 0; dx < factor; dx += 1) {
-            const place = ((y * down + dy) * fullWidth + x * factor + dx) * fullChannels + channel;
-            sum += data[place] ?? 0;
+            sum += data[(y * tall + dy) * down + (x * factor + dx) * right + channel * next] ?? 0;
           }
         }
-        const mean = sum / (down * factor);
+        const mean = sum / (tall * factor);
         plane[y * width + x] = mean;
         if (!Number.isFinite(mean)) continue;
         least = Math.min(least, mean);

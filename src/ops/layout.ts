@@ -40,6 +40,23 @@ export function layoutOf(graph: Graph, input: Node): Layout | undefined {
   return found.size === 1 ? layout : undefined;
 }
 
+/** The values whose channels are axis 1: inputs, by what is said of their pictures or else by the ops that read them, and what is computed from them place by place. */
+export function channelsFirst(graph: Graph): ReadonlySet<NodeId> {
+  const found = new Set<NodeId>();
+  for (const node of graph.nodes.values()) {
+    const { id, op, name, type, inputs } = node;
+    if (op === "input") {
+      const layout = graph.pictures?.get(name)?.layout ?? layoutOf(graph, node);
+      if (layout === "nchw" && type.shape.length === 4) found.add(id);
+    } else if (
+      keepsPlaces(node) &&
+      inputs.some((one) => found.has(one) && sameShape(nodeOf(graph, one).type.shape, type.shape))
+    )
+      found.add(id);
+  }
+  return found;
+}
+
 /** Whether an op moves axis 1 to the end: a transpose, or a reshape where that axis has one extent. */
 function movesChannels(node: Node, [n = 0, c = 0, h = 0, w = 0]: readonly number[]): boolean {
   if (node.op === "transpose") return node.attributes.perm.join() === "0,2,3,1";

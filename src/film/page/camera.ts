@@ -41,6 +41,18 @@ export function centred(part: Rect, screen: Size, scale: number): Camera {
   };
 }
 
+/** Pixels that a camera leaves free around a graph. */
+const rim = 36;
+
+/** The nearest camera that shows no more ground around a graph than its rim; along an axis on which all of the graph is seen, that one is in the middle. */
+export function clamped({ x, y, scale }: Camera, graph: Size, screen: Size): Camera {
+  const along = (place: number, extent: number, room: number): number => {
+    const free = room - extent * scale;
+    return free >= 2 * rim ? free / 2 : Math.max(free - rim, Math.min(rim, place));
+  };
+  return { scale, x: along(x, graph.width, screen.width), y: along(y, graph.height, screen.height) };
+}
+
 /** The part of the drawing that is on the screen. */
 export function seen({ x, y, scale }: Camera, { width, height }: Size): Rect {
   return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };

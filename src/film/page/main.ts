@@ -1,13 +1,14 @@
 // The script of a film's page: reads the data, keeps the state, and lets the parts of the page follow it.
 
-import { countText, numberText } from "#ir/units.js";
+import { countText, numberText, plural } from "#ir/units.js";
 import type { NodeId, NodeVersion, StepNumber } from "../data.js";
 import type { Block } from "../model/blocks.js";
 import { blockPaths } from "../model/blocks.js";
 import type { Scene, SceneBox } from "../model/scene.js";
 import { sceneOf } from "../model/scene.js";
-import type { Difference, Frame } from "../model/timeline.js";
+import type { Difference, Frame, Timeline } from "../model/timeline.js";
 import { createTimeline, totalsOf } from "../model/timeline.js";
+import { fromAddress, toAddress } from "./address.js";
 import { createCodePanel } from "./code-panel.js";
 import { byId, h, fill } from "./dom.js";
 import { createImages } from "./images.js";
@@ -21,7 +22,7 @@ import { createStepsPanel } from "./steps-panel.js";
 import { readTheme } from "./theme.js";
 import { unpack } from "./unpack.js";
 import type { View } from "./view.js";
-import { createView } from "./view.js";
+import { createView, emptyScene } from "./view.js";
 
 /** Nets with more nodes begin folded. */
 const mostUnfolded = 250;
@@ -66,14 +67,15 @@ async function start(): Promise<void> {
       const folds = new Map(state.folds);
       for (const path of version && state.folded !== "none" ? blockPaths(version) : [])
         folds.set(path, false);
-      app.set({ selected: id, step: target, folds, tab: state.tab === "steps" ? "node" : state.tab });
-      for (const view of views) view.reveal((box) => box.nodes.includes(id), "close");
+      if (target !== state.step) app.goTo(target);
+      app.set({ selected: id, folds, tab: state.tab === "steps" ? "node" : state.tab });
+      reveal((box) => box.nodes.includes(id), "close");
     },
     light(nodes, by) {
       app.set({ lit: nodes && new Set(nodes), litBy: by, selected: undefined });
       if (nodes && nodes.length > 0 && nodes.length < 400) {
         const some = new Set(nodes);
-        for (const view of views) view.reveal((box) => box.nodes.some((id) => some.has(id)));
+        reveal((box) => box.nodes.some((id) => some.has(id)));
       }
     },
     goTo(step) {
@@ -110,10 +112,21 @@ async function start(): Promise<void> {
         return node && images.strip(node, step());
       },
       titleOf,
+      moved(by) {
+        for (const view of views)
+          if (state.against !== undefined && view !== views[canvas === "graph" ? 0 : 1]) view.move(by);
+      },
     });
   const right = viewIn("graph", "map", () => state.step);
   const left = viewIn("other", "other-map", () => state.against ?? 0);
   const views = [right, left];
+  /** Moves boxes into sight; side by side, both graphs show the same place. */
+  const reveal = (which: (box: SceneBox) => boolean, how?: "close" | "middle"): void => {
+    const isThere = right.reveal(which, how);
+    if (state.against === undefined) return;
+    if (isThere) left.alignWith(right, which);
+    else if (left.reveal(which, how)) right.alignWith(left, which);
+  };
   let rightScene: Scene | undefined;
   let leftScene: Scene | undefined;
 
@@ -162,18 +175,24 @@ async function start(): Promise<void> {
       ...(isOne ? { before: timeline.frame(before) } : {}),
       ...(now && isOne ? { became: { from: now.covered, to: now.made } } : {}),
     });
+    byId("left", HTMLElement).hidden = isOne;
+    stage.classList.toggle("sides", !isOne);
     const isChanged = (box: SceneBox): boolean => box.change !== "same";
     const follow = focus && step > 0 && changed.size < 400 ? isChanged : undefined;
     right.show(rightScene, follow);
     if (!isOne) {
       const old: Difference = { added: [], changed: difference.changed, removed: difference.removed };
-      leftScene = sceneOf(timeline.frame(before), { ...options, ...columnsOf(leftScene), difference: old });
-      left.show(leftScene, follow);
+      leftScene =
+        before === step
+          ? emptyScene
+          : sceneOf(timeline.frame(before), { ...options, ...columnsOf(leftScene), difference: old });
+      left.show(leftScene);
+      if (follow) reveal(follow);
+      else left.alignWith(right);
     }
-    byId("left", HTMLElement).hidden = isOne;
-    stage.classList.toggle("sides", !isOne);
-    byId("left-title", HTMLElement).textContent = stepTitle(before);
-    byId("right-title", HTMLElement).textContent = stepTitle(step);
+    const titles = sideTitles(before);
+    byId("left-title", HTMLElement).textContent = titles[0];
+    byId("right-title", HTMLElement).textContent = titles[1];
     tellStep(difference);
   };
 
@@ -181,6 +200,14 @@ async function start(): Promise<void> {
     const { label = "", pass, rule } = film.steps[step] ?? {};
     const name = pass === undefined ? undefined : film.passes[pass]?.name;
     return rule !== undefined && name !== undefined ? `${name}: ${label}` : label;
+  };
+
+  /** What the graphs side by side are: those of a comparison, or those around a step. */
+  const sideTitles = (before: StepNumber): readonly [string, string] => {
+    const { step } = state;
+    if (film.compares || before < step - 1) return [stepTitle(before), stepTitle(step)];
+    if (before === step) return ["nothing before", stepTitle(step)];
+    return [`before ${stepTitle(step)}`, `after ${stepTitle(step)}`];
   };
 
   const slider = byId("slider", HTMLInputElement);
@@ -197,17 +224,12 @@ async function start(): Promise<void> {
       ? `${stepTitle(0)} ⟷ ${stepTitle(1)}`
       : stepTitle(step);
     const { ops, macs } = totalsOf(timeline.frame(step));
-    const kernels = timeline.frame(step).plans.size;
     const isOp = (id: NodeId): boolean => (timeline.versionNear(id, step)?.op ?? "constant") !== "constant";
     const chips = (["added", "changed", "removed"] as const).flatMap((kind) => {
       const count = difference[kind].filter(isOp).length;
       return count > 0 ? [h("span", { class: `chip ${kind}` }, `${numberText(count)} ${kind}`)] : [];
     });
-    const costs = [
-      `${numberText(ops)} ops`,
-      `${countText(macs)} MACs`,
-      ...(kernels > 0 ? [`${kernels} kernels`] : []),
-    ];
+    const costs = [`${numberText(ops)} ops`, `${countText(macs)} MACs`, ...kernelCount(timeline, step)];
     fill(byId("told", HTMLElement), chips, h("span", { class: "costs" }, costs.join(" · ")));
   };
 
@@ -235,7 +257,7 @@ async function start(): Promise<void> {
     byId(`tab-${tab}`, HTMLButtonElement).addEventListener("click", () => app.set({ tab }));
   byId("images-button", HTMLButtonElement).hidden = film.values === undefined;
 
-  const commands = commandsOf(app, views, () => rightScene);
+  const commands = commandsOf(app, views, reveal, () => rightScene);
   followKeys(commands);
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-key]")) {
     button.addEventListener("click", () => commands.get(button.dataset["key"] ?? "")?.());
@@ -245,6 +267,14 @@ async function start(): Promise<void> {
   });
   document.body.classList.add("ready");
   update(undefined);
+}
+
+/** The kernels that a run of the last graph launches; before, ops that no fusion covers yet may still go, so only the fused ones count. */
+function kernelCount({ film, frame, last }: Timeline, step: StepNumber): string[] {
+  if (film.program && step === last)
+    return [plural(film.program.launches.filter(({ setup }) => !setup).length, "kernel")];
+  const fused = frame(step).plans.size;
+  return fused > 0 ? [plural(fused, "fused kernel")] : [];
 }
 
 /** The nodes that are different, and those that read a constant that is. */
@@ -259,6 +289,7 @@ function changedNodes({ nodes, users }: Frame, { added, changed, removed }: Diff
 function commandsOf(
   app: App,
   views: readonly View[],
+  reveal: (which: (box: SceneBox) => boolean, how: "middle") => void,
   scene: () => Scene | undefined,
 ): ReadonlyMap<string, () => void> {
   const { timeline } = app;
@@ -290,11 +321,10 @@ function commandsOf(
   };
   const focus = (): void => {
     const { selected } = app.state();
-    for (const view of views)
-      view.reveal(
-        (box) => (selected === undefined ? box.change !== "same" : box.nodes.includes(selected)),
-        "middle",
-      );
+    reveal(
+      (box) => (selected === undefined ? box.change !== "same" : box.nodes.includes(selected)),
+      "middle",
+    );
   };
   const next = (): void => app.goTo(app.state().step + 1);
   const last = (): void => app.goTo(app.state().step - 1);
@@ -344,29 +374,6 @@ function commandsOf(
 /** On a wide screen the tab stays; on a narrow one, where steps cover the graph, a chosen node is shown. */
 function tabFor(tab: Tab): Tab {
   return tab === "steps" ? "node" : tab;
-}
-
-/** The state that the address names: `#step=12&node=7`. */
-function fromAddress(last: StepNumber): Partial<State> {
-  const given = new URLSearchParams(location.hash.slice(1));
-  const number = (key: string): number | undefined => {
-    const value = given.get(key);
-    return value !== null && /^\d+$/.test(value) ? Number(value) : undefined;
-  };
-  const [step, selected] = [number("step"), number("node")];
-  return {
-    ...(step === undefined ? {} : { step: Math.min(last, step) }),
-    ...(selected === undefined ? {} : { selected: selected as NodeId }),
-  };
-}
-
-function toAddress({ step, selected }: State): void {
-  const text = `#step=${step}${selected === undefined ? "" : `&node=${selected}`}`;
-  try {
-    history.replaceState(undefined, "", text);
-  } catch {
-    // Some browsers refuse it too often in a row; the address is a convenience.
-  }
 }
 
 start().catch((cause: unknown) => {

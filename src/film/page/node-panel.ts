@@ -1,7 +1,7 @@
 // The details of the selected node, or of the step if none is selected.
 
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
-import type { NodeId, NodeVersion, StepNumber } from "../data.js";
+import type { NodeId, NodeVersion, Step, StepNumber } from "../data.js";
 import { totalsOf } from "../model/timeline.js";
 import type { Child } from "./dom.js";
 import { h, fill } from "./dom.js";
@@ -276,9 +276,7 @@ function stepParts(app: App): HTMLElement[] {
   return [
     ...(lit ? litPart(app, [...lit], litBy ?? "") : []),
     h("h2", {}, h("span", { class: "name" }, now?.label ?? "")),
-    ...(pass
-      ? [h("p", { class: "doc" }, now?.rule === undefined ? pass.doc : `A rule of ${pass.name}. ${pass.doc}`)]
-      : []),
+    ...(pass ? [h("p", { class: "doc" }, `${howText(now, pass.name)}${pass.doc}`)] : []),
     h(
       "table",
       { class: "totals" },
@@ -302,6 +300,12 @@ function stepParts(app: App): HTMLElement[] {
     ...film.omitted.map((text) => h("p", { class: "note" }, text)),
     h("p", { class: "note" }, film.made),
   ];
+}
+
+/** What a step applied, before the words of its pass. */
+function howText(step: Step | undefined, pass: string): string {
+  if (step?.makesKernel) return `A kernel that ${pass} makes. `;
+  return step?.rule === undefined ? "" : `A rule of ${pass}. `;
 }
 
 /** `1 op`, `2 ops`. */

@@ -59,6 +59,7 @@ export function createSearch(app: App, input: HTMLInputElement, list: HTMLElemen
   };
   input.addEventListener("input", draw);
   input.addEventListener("focus", () => {
+    input.select();
     if (input.value.trim() !== "") draw();
   });
   input.addEventListener("blur", () => setTimeout(close, 200));

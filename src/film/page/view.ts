@@ -3,10 +3,11 @@
 import { given } from "#diagnostic/given.js";
 import { framesOf } from "../model/frames.js";
 import type { Rect } from "../model/rect.js";
-import { around, rectAround } from "../model/rect.js";
+import { around, overlaps, rectAround } from "../model/rect.js";
+import type { Point } from "../model/layout.js";
 import type { Scene, SceneBox } from "../model/scene.js";
 import type { Camera } from "./camera.js";
-import { between, centred, fitted, seen, zoomed } from "./camera.js";
+import { between, centred, clamped, fitted, seen, zoomed } from "./camera.js";
 import { contextOf } from "./dom.js";
 import { followPointers } from "./gestures.js";
 import { createMinimap } from "./minimap.js";
@@ -21,6 +22,8 @@ export interface ViewHooks {
   open(box: SceneBox): void;
   imageOf(box: SceneBox): HTMLCanvasElement | undefined;
   titleOf(kernel: string): string;
+  /** The user moved the camera. */
+  moved(by: (camera: Camera) => Camera): void;
 }
 
 export interface View {
@@ -30,15 +33,20 @@ export interface View {
   mark(selected: (box: SceneBox) => boolean, lit?: (box: SceneBox) => boolean): void;
   /** Shows the whole graph. */
   fit(): void;
-  /** Moves boxes into sight, `close` large enough to read, or to the `middle` in any case. */
-  reveal(which: (box: SceneBox) => boolean, how?: "close" | "middle"): void;
+  /** Moves boxes into sight, `close` large enough to read, or to the `middle` in any case. Returns whether there are such boxes. */
+  reveal(which: (box: SceneBox) => boolean, how?: "close" | "middle"): boolean;
+  /** Shows what another view shows, at the same place: boxes, or else the box of both scenes that is nearest to the middle. */
+  alignWith(other: View, which?: (box: SceneBox) => boolean): void;
+  /** What it shows, or is about to show. */
+  sight(): { readonly scene: Scene; readonly camera: Camera };
+  move(by: (camera: Camera) => Camera): void;
   zoom(factor: number): void;
   pan(x: number, y: number): void;
   setTheme(theme: Theme): void;
   repaint(): void;
 }
 
-const emptyScene: Scene = {
+export const emptyScene: Scene = {
   boxes: [],
   links: [],
   boxOf: new Map(),
@@ -76,12 +84,13 @@ export function createView(
   let hasFitted = false;
   let lastSize = { width: 0, height: 0 };
   let firstFocus: ((box: SceneBox) => boolean) | undefined;
+  let revealed: Rect | undefined;
 
   const screen = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
   const minimap = createMinimap(map, (x, y) => {
-    flight = undefined;
-    camera = centred({ left: x, right: x, top: y, bottom: y }, screen(), camera.scale);
-    repaint();
+    const to = centred({ left: x, right: x, top: y, bottom: y }, screen(), camera.scale);
+    const shift = { x: to.x - camera.x, y: to.y - camera.y };
+    moveByHand((one) => ({ ...one, x: one.x + shift.x, y: one.y + shift.y }));
   });
 
   const progress = (): number => (calm.matches ? 1 : Math.min(1, (performance.now() - moveStart) / duration));
@@ -104,6 +113,26 @@ export function createView(
     return [...placed, ...going];
   };
 
+  /** Lets the camera follow the size of the canvas; the first camera is for the first size. */
+  const settle = (): void => {
+    const { width, height } = screen();
+    if (width === 0 || height === 0) return;
+    if (!hasFitted && scene.boxes.length > 0) {
+      hasFitted = true;
+      const part = firstFocus && rectOfBoxes(firstFocus);
+      camera = part
+        ? clamped(fitted(part, { width, height }, firstScale), scene, { width, height })
+        : opening();
+    } else if (lastSize.width !== width || lastSize.height !== height) {
+      // What is in the middle stays there.
+      const by = { x: (width - lastSize.width) / 2, y: (height - lastSize.height) / 2 };
+      const moved = (one: Camera): Camera => ({ ...one, x: one.x + by.x, y: one.y + by.y });
+      camera = moved(camera);
+      if (flight) flight = { ...flight, from: moved(flight.from), to: moved(flight.to) };
+    }
+    lastSize = { width, height };
+  };
+
   const draw = (): void => {
     scheduled = false;
     const { width, height } = screen();
@@ -113,18 +142,7 @@ export function createView(
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
-    if (!hasFitted && scene.boxes.length > 0) {
-      hasFitted = true;
-      const part = firstFocus && rectOfBoxes(firstFocus);
-      camera = part ? fitted(part, { width, height }, firstScale) : opening();
-    } else if (lastSize.width !== width || lastSize.height !== height) {
-      // What is in the middle stays there.
-      const by = { x: (width - lastSize.width) / 2, y: (height - lastSize.height) / 2 };
-      const moved = (one: Camera): Camera => ({ ...one, x: one.x + by.x, y: one.y + by.y });
-      camera = moved(camera);
-      if (flight) flight = { ...flight, from: moved(flight.from), to: moved(flight.to) };
-    }
-    lastSize = { width, height };
+    settle();
     if (flight) {
       const at = calm.matches ? 1 : Math.min(1, (performance.now() - flight.start) / duration);
       camera = between(flight.from, flight.to, eased(at));
@@ -149,7 +167,16 @@ export function createView(
       ratio,
       colours,
     );
-    minimap.draw(scene, seen(camera, { width, height }), selected, colours);
+    const view = seen(camera, { width, height });
+    minimap.draw(scene, view, selected, colours);
+    // The map goes to the upper corner from above what was moved into sight.
+    const corner = {
+      left: view.right - (map.clientWidth + 10) / camera.scale,
+      right: view.right,
+      top: view.bottom - (map.clientHeight + 10) / camera.scale,
+      bottom: view.bottom,
+    };
+    map.classList.toggle("above", revealed !== undefined && overlaps(revealed, corner));
     if (moving || flight) repaint();
   };
 
@@ -161,6 +188,18 @@ export function createView(
 
   const fly = (to: Camera): void => {
     flight = { start: performance.now(), from: camera, to };
+    repaint();
+  };
+
+  const target = (): Camera => flight?.to ?? camera;
+
+  const moveByHand = (by: (one: Camera) => Camera): void => {
+    move(by);
+    hooks.moved(by);
+  };
+  const move = (by: (one: Camera) => Camera): void => {
+    flight = undefined;
+    camera = by(camera);
     repaint();
   };
 
@@ -192,34 +231,44 @@ export function createView(
   const rectOfBoxes = (which: (box: SceneBox) => boolean): Rect | undefined =>
     around(scene.boxes.filter(which).map((box) => rectAround(box, box)));
 
-  const reveal = (which: (box: SceneBox) => boolean, how?: "close" | "middle"): void => {
+  const reveal = (which: (box: SceneBox) => boolean, how?: "close" | "middle"): boolean => {
     const part = rectOfBoxes(which);
     if (!hasFitted) firstFocus = which;
-    if (!part || !hasFitted) return;
-    const target = flight?.to ?? camera;
-    const view = seen(target, screen());
+    settle();
+    revealed = part;
+    if (!part || !hasFitted) return part !== undefined;
+    const now = target();
+    const view = seen(now, screen());
     const isInside =
       part.left >= view.left &&
       part.right <= view.right &&
       part.top >= view.top &&
       part.bottom <= view.bottom;
-    const isReadable = target.scale >= 0.6;
-    if (isInside && how !== "middle" && (isReadable || how === undefined)) return;
-    const best = fitted(part, screen(), Math.max(how === undefined ? 0 : 0.9, Math.min(1.15, target.scale)));
-    fly(best);
+    const isReadable = now.scale >= 0.6;
+    if (isInside && how !== "middle" && (isReadable || how === undefined)) return true;
+    const best = fitted(part, screen(), Math.max(how === undefined ? 0 : 0.9, Math.min(1.15, now.scale)));
+    fly(clamped(best, scene, screen()));
+    return true;
+  };
+
+  const alignWith = (other: View, which?: (box: SceneBox) => boolean): void => {
+    const { scene: model, camera: at } = other.sight();
+    settle();
+    revealed = which && rectOfBoxes(which);
+    const places = sharedPlaces(model, scene, seen(at, screen()), which);
+    if (!places) return;
+    const [theirs, ours] = places;
+    const to = {
+      scale: at.scale,
+      x: at.x + (theirs.x - ours.x) * at.scale,
+      y: at.y + (theirs.y - ours.y) * at.scale,
+    };
+    fly(to);
   };
 
   followPointers(canvas, {
-    pan: (x, y) => {
-      flight = undefined;
-      camera = { ...camera, x: camera.x + x, y: camera.y + y };
-      repaint();
-    },
-    zoom: (factor, x, y) => {
-      flight = undefined;
-      camera = zoomed(camera, factor, x, y);
-      repaint();
-    },
+    pan: (x, y) => moveByHand((one) => ({ ...one, x: one.x + x, y: one.y + y })),
+    zoom: (factor, x, y) => moveByHand((one) => zoomed(one, factor, x, y)),
     tap: (x, y, twice) => {
       const box = scene.boxes[boxAt(x, y)];
       if (twice && box) hooks.open(box);
@@ -237,6 +286,7 @@ export function createView(
 
   return {
     show(next, focus) {
+      settle();
       const old = placedNow();
       from = new Map(
         old.filter(({ strength }) => strength > 0.5).map(({ box, x, y }) => [box.key, { box, x, y }]),
@@ -254,8 +304,8 @@ export function createView(
       if (anchor) {
         // What the eye is on stays where it is on the screen, and everything else moves around it.
         const shift = { x: anchor.shift.x * camera.scale, y: anchor.shift.y * camera.scale };
-        const base = flight?.to ?? camera;
-        fly({ ...base, x: base.x - shift.x, y: base.y - shift.y });
+        const base = target();
+        fly(clamped({ ...base, x: base.x - shift.x, y: base.y - shift.y }, next, screen()));
       }
       if (focus) reveal(focus);
       repaint();
@@ -267,7 +317,13 @@ export function createView(
     },
     fit: () => fly(fitted(whole(), screen())),
     reveal,
-    zoom: (factor) => fly(zoomed(flight?.to ?? camera, factor, screen().width / 2, screen().height / 2)),
+    alignWith,
+    sight() {
+      settle();
+      return { scene, camera: target() };
+    },
+    move,
+    zoom: (factor) => fly(zoomed(target(), factor, screen().width / 2, screen().height / 2)),
     pan: (x, y) => fly({ ...camera, x: camera.x + x, y: camera.y + y }),
     setTheme(next) {
       colours = next;
@@ -298,4 +354,30 @@ function anchorOf(
     if (!best || distance < best.distance) best = { distance, shift: { x: box.x - old.x, y: box.y - old.y } };
   }
   return best;
+}
+
+/** The same place in two scenes: the middle of some boxes, or else that of the box of both that is nearest to the middle of a view of the first. */
+function sharedPlaces(
+  first: Scene,
+  second: Scene,
+  view: Rect,
+  which: (box: SceneBox) => boolean = () => false,
+): readonly [Point, Point] | undefined {
+  const middleOf = (rect: Rect): Point => ({
+    x: (rect.left + rect.right) / 2,
+    y: (rect.top + rect.bottom) / 2,
+  });
+  const partOf = ({ boxes }: Scene): Rect | undefined =>
+    around(boxes.filter(which).map((box) => rectAround(box, box)));
+  const [a, b] = [partOf(first), partOf(second)];
+  if (a && b) return [middleOf(a), middleOf(b)];
+  const middle = middleOf(view);
+  const others = new Map(second.boxes.map((box) => [box.key, box]));
+  let best: { readonly distance: number; readonly places: readonly [Point, Point] } | undefined;
+  for (const box of first.boxes) {
+    const other = others.get(box.key);
+    const distance = Math.hypot(box.x - middle.x, box.y - middle.y);
+    if (other && (!best || distance < best.distance)) best = { distance, places: [box, other] };
+  }
+  return best?.places;
 }
