@@ -12,7 +12,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import { hasChromium, launch } from "../web/chromium.js";
 import { inceptionText } from "./inception.js";
-import { boxesOf as boxes, textOf, withFilm } from "./open-film.js";
+import { boxesOf as boxes, clickBox, textOf, withFilm } from "./open-film.js";
 import { readPage } from "./read-page.js";
 
 const text = inceptionText(11);
@@ -65,6 +65,9 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       expect(await textOf(page, "#at")).toBe(`${end - 1} / ${last}`);
       await page.keyboard.press("End");
       expect(await textOf(page, "#what")).toMatch(/^fuse: /);
+      expect(await textOf(page, "#node .doc")).toMatch(/^A kernel that fuse makes\. /);
+      const launches = film.program!.launches.filter(({ setup }) => !setup).length;
+      expect(await textOf(page, "#told")).toContain(`${launches} kernels`);
       await page.click("button.rule:has-text('fold_batch_norm')");
       expect(await textOf(page, "button.rule:has-text('fold_batch_norm')")).toContain(
         `1 of ${film.steps.filter(({ rule }) => rule === "fold_batch_norm").length}`,
@@ -79,6 +82,16 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       await page.keyboard.press("/");
       await page.keyboard.type("avg_pool 10x10");
       expect(await textOf(page, "#found .note")).toBe("11 found");
+      for (const width of [1400, 360]) {
+        await page.setViewportSize({ width, height: 900 });
+        const list = (await page.locator("#found").boundingBox())!;
+        expect(list.x).toBeGreaterThanOrEqual(0);
+        expect(list.x + list.width).toBeLessThanOrEqual(width);
+      }
+      await page.setViewportSize({ width: 1400, height: 900 });
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("/");
+      expect(await page.evaluate("getSelection().toString()")).toBe("avg_pool 10x10");
       await page.fill("#search", "mixed3.five.batch_norm.mean");
       expect(await textOf(page, "#found")).toContain("mixed3.five.batch_norm");
       await page.fill("#search", "mixed3.five.conv2d");
@@ -87,10 +100,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       await page.keyboard.press("z");
       await page.keyboard.press("Escape");
       expect(await textOf(page, "#node h2")).not.toContain("mixed3.five.conv2d");
-      // Selecting put it in the middle.
-      const { x, y, width, height } = (await page.locator("#graph").boundingBox())!;
-      await page.mouse.click(x + width / 2, y + height / 2);
-      expect(await textOf(page, "#node h2")).toContain("mixed3.five.conv2d");
+      expect(await clickBox(page, "mixed3.five.conv2d")).toContain("mixed3.five.conv2d");
       const facts = await textOf(page, "#node .facts");
       expect(facts).toMatch(/MACs\s*6,400/);
       expect(facts).toContain("f32[N, 10, 10, 4]");
@@ -169,7 +179,11 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       await page.keyboard.press("j");
       await page.keyboard.press("b");
       expect(await page.isVisible("#other")).toBe(true);
-      expect(await textOf(page, "#left-title")).toBe("as written");
+      expect(await textOf(page, "#left-title")).toBe("before fold-batch-norm: fold_batch_norm");
+      expect(await textOf(page, "#right-title")).toBe("after fold-batch-norm: fold_batch_norm");
+      await page.keyboard.press("k");
+      expect(await textOf(page, "#left-title")).toBe("nothing before");
+      expect(await page.getAttribute("#other", "aria-label")).toBe("a graph of 0 boxes");
       await page.keyboard.press("b");
       expect(await page.isVisible("#other")).toBe(false);
     });

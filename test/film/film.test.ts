@@ -153,6 +153,26 @@ test("values of an input: statistics of all elements, and codes of each channel"
     if (op !== "constant") expect(shown).toContain(id);
 });
 
+test("an input with its channels first is an image for each channel, also after ops place by place", async () => {
+  const source =
+    "net n {\n  input x: f32[1, 3, 4, 6]\n  s = x * 2\n  t = transpose(s, perm=[0, 2, 3, 1])\n  output y = conv2d(t, filters=2, kernel=1x1)\n}\n";
+  const module = moduleOf(source);
+  const ramp = { x: Float32Array.from({ length: 72 }, (_, at) => at) };
+  const page = await filmOf(module, optimize(module, { stopAfter: "eliminate-dead-nodes" }).value!, {
+    made: "in a test",
+    sample: { name: "ramp", values: ramp },
+  });
+  const { film } = readPage(page.value!);
+  const nodes = [...createTimeline(film).frame(0).nodes.values()];
+  for (const name of ["x", "s", "t"]) {
+    const { id } = nodes.find((node) => node.name === name)!;
+    const { of, low } = film.values!.rows.find(({ node }) => node === id)!.image;
+    expect([name, ...of]).toEqual([name, 4, 6, 3]);
+    const scale = name === "x" ? 1 : 2;
+    expect(low).toEqual([0, 24 * scale, 48 * scale]);
+  }
+});
+
 test("two graphs side by side: nodes of one name are one, others come and go", async () => {
   const other = moduleOf(text.replace("filters=4", "filters=8").replace("b = a + 0", "b = a * 2"));
   const page = await comparisonOf([small, other], ["one", "two"], { made: "in a test" });

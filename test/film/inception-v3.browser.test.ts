@@ -12,7 +12,7 @@ import { filmOf } from "#film/film.js";
 import { programOf } from "#film/program.js";
 import { readModel } from "../../src/node/index.js";
 import { hasChromium, launch } from "../web/chromium.js";
-import { boxesOf, textOf, withFilm } from "./open-film.js";
+import { boxesOf, clickBox, textOf, withFilm } from "./open-film.js";
 import { readPage } from "./read-page.js";
 
 const require = createRequire(join(import.meta.dirname, "../../bench/package.json"));
@@ -94,9 +94,7 @@ describe.skipIf(!hasChromium || scripts === undefined)("in Chromium", () => {
       await page.keyboard.press("z");
       await page.keyboard.press("Escape");
       expect(await textOf(page, "#node h2")).not.toContain("batch_normalization_62");
-      const { x, y, width, height } = (await page.locator("#graph").boundingBox())!;
-      await page.mouse.click(x + width / 2, y + height / 2);
-      expect(await textOf(page, "#node h2")).toContain("batch_normalization_62");
+      expect(await clickBox(page, "batch_normalization_62")).toContain("batch_normalization_62");
       expect(await textOf(page, "#node .facts")).toMatch(/f32\[N, 17, 17, 192\]/);
       const { launches, kernels } = film.program!;
       const own = launches.find(({ nodes, setup }) => !setup && nodes.includes("batch_normalization_62"))!;

@@ -47,3 +47,23 @@ export function textOf(page: Page, selector: string): Promise<string> {
 export async function boxesOf(page: Page): Promise<number> {
   return Number(/\d+/.exec((await page.getAttribute("#graph", "aria-label")) ?? "")?.[0]);
 }
+
+/**
+ * Clicks the box of a node that was moved into sight, and returns the heading of the panel then. A view does not go beyond the edge of its graph:
+ * such a box is in the middle along one axis at least.
+ */
+export async function clickBox(page: Page, name: string): Promise<string> {
+  const { x, y, width, height } = (await page.locator("#graph").boundingBox())!;
+  const steps = Array.from({ length: 24 }, (_, at) => (at % 2 === 0 ? 1 : -1) * Math.ceil(at / 2));
+  const middle = { x: x + width / 2, y: y + height / 2 };
+  const places = [
+    ...steps.map((step) => ({ x: middle.x + (step * width) / 26, y: middle.y })),
+    ...steps.map((step) => ({ x: middle.x, y: middle.y + (step * height) / 26 })),
+  ];
+  for (const place of places) {
+    await page.mouse.click(place.x, place.y);
+    const heading = await textOf(page, "#node h2");
+    if (heading.includes(name)) return heading;
+  }
+  return "";
+}

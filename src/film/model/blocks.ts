@@ -12,8 +12,6 @@ export interface Block {
   readonly nodes: readonly NodeId[];
   /** Whether it holds most of the graph, in blocks of its own: folded, it would hide them all. */
   readonly isWrapper: boolean;
-  /** Equal for blocks with the same ops of the same attributes in the same order. */
-  readonly form: string;
 }
 
 export interface Blocks {
@@ -60,7 +58,6 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
       ...given({ parent }),
       depth: (parent?.depth ?? 0) + 1,
       nodes: list.map(({ id }) => id),
-      form: list.map(({ op, attributes }) => `${op} ${attributes.join()}`).join("\n"),
     };
     byPath.set(path, block);
     for (const { id } of list) ofNode.set(id, block);
@@ -68,9 +65,25 @@ export function blocksOf(nodes: Iterable<NodeVersion>): Blocks {
   return { byPath, ofNode };
 }
 
+/** Equal for blocks with the same ops of the same attributes in the same order. */
+export function formOf({ nodes }: Block, all: ReadonlyMap<NodeId, NodeVersion>): string {
+  return nodes
+    .flatMap((id) => all.get(id) ?? [])
+    .map(({ op, attributes }) => `${op} ${attributes.join()}`)
+    .join("\n");
+}
+
+/** The same in all steps in which a node has this state. */
+const knownPaths = new WeakMap<NodeVersion, readonly string[]>();
+
 /** The paths of all blocks that may contain a node, the outermost first. */
-export function blockPaths({ blocks = [], name }: NodeVersion): readonly string[] {
-  return [...new Set([...blocks, ...pathsOf(name)])];
+export function blockPaths(node: NodeVersion): readonly string[] {
+  const known = knownPaths.get(node);
+  if (known) return known;
+  const { blocks = [], name } = node;
+  const paths = [...new Set([...blocks, ...pathsOf(name)])];
+  knownPaths.set(node, paths);
+  return paths;
 }
 
 /** The outermost block around a node that is folded. */

@@ -179,7 +179,8 @@ function breaksOf(
     let best: { readonly rank: number; readonly cost: number } | undefined;
     for (const [rank, { top, boxes }] of ranks.entries()) {
       const part = (top - start) / step;
-      if (part < 0.55 || part > 1.35) continue;
+      if (part < 0.55) continue;
+      if (part > 1.35) break;
       const isBetween = boxes.some(isLit) && (ranks[rank - 1]?.boxes ?? []).some(isLit);
       const above = new Set((ranks[rank - 1]?.boxes ?? []).flatMap((box) => partOf(box) ?? []));
       const isInPart = boxes.some((box) => above.has(partOf(box) ?? ""));

@@ -79,6 +79,8 @@ export interface SceneOptions {
   readonly partOf?: (node: NodeVersion, blocks: Blocks) => string | undefined;
   /** Whether boxes of nodes have room for images of values. */
   readonly hasImage?: (node: NodeVersion) => boolean;
+  /** How boxes and links are laid out; `layoutOf` by default. */
+  readonly layout?: typeof layoutOf;
   /** Whether shapes are beside the links, which need more room then, and not in the boxes. */
   readonly shapesAtLinks?: boolean;
 }
@@ -103,7 +105,7 @@ export const metrics = {
 } as const;
 
 export function sceneOf(frame: Frame, options: SceneOptions): Scene {
-  const { difference, before, isFolded, partOf } = options;
+  const { difference, before, isFolded, partOf, layout: place = layoutOf } = options;
   const changes = changesOf(difference);
   const ghosts = (before && difference?.removed) ?? [];
   const all = [
@@ -165,7 +167,7 @@ export function sceneOf(frame: Frame, options: SceneOptions): Scene {
       if (from !== to && ghosts.includes(from)) link(boxOf.get(from), boxOf.get(to), "", "became");
 
   const edges = links.map(({ from, to }): Link => [from, to]);
-  const tall = layoutOf(boxes, edges, options.shapesAtLinks ? { ...gaps, down: gapWithShapes } : gaps);
+  const tall = place(boxes, edges, options.shapesAtLinks ? { ...gaps, down: gapWithShapes } : gaps);
   const { columns } = options;
   const layout =
     columns && tall.height >= (columns.leastHeight ?? 0)
@@ -223,7 +225,7 @@ function changeOf(node: NodeVersion, changes: ReadonlyMap<NodeId, Change>, { nod
 
 function nodeBox(node: NodeVersion, change: Change, { hasImage, shapesAtLinks }: SceneOptions): Unplaced {
   const details = shapesAtLinks ? costs(node) : shapeAndMacs(node);
-  const lines = [headline(node.op, node), ...(details === "" ? [] : [details])];
+  const lines = [headlineOf(node), ...(details === "" ? [] : [details])];
   return {
     key: `n${node.id}`,
     kind: "node",
@@ -240,6 +242,17 @@ function nodeBox(node: NodeVersion, change: Change, { hasImage, shapesAtLinks }:
       shapesAtLinks ? metrics.mostInDrawing : metrics.most,
     ),
   };
+}
+
+/** The same in all steps in which a node has this state. */
+const headlines = new WeakMap<NodeVersion, string>();
+
+function headlineOf(node: NodeVersion): string {
+  const known = headlines.get(node);
+  if (known !== undefined) return known;
+  const made = headline(node.op, node);
+  headlines.set(node, made);
+  return made;
 }
 
 function shapeAndMacs({ shape, macs }: NodeVersion): string {

@@ -49,6 +49,7 @@ export function createTimeline(film: Film): Timeline {
     if (list) list.push(version);
     else byId.set(version.id, [version]);
   }
+  const sorted = film.nodes.toSorted((a, b) => a.position - b.position || a.id - b.id);
   const frames = new Map<StepNumber, Frame>();
 
   const versionNear = (id: NodeId, step: StepNumber): NodeVersion | undefined => {
@@ -63,7 +64,7 @@ export function createTimeline(film: Film): Timeline {
   const frame = (step: StepNumber): Frame => {
     const known = frames.get(step);
     if (known) return known;
-    const made = makeFrame(film, step);
+    const made = makeFrame(film, sorted, step);
     const [oldest] = frames.keys();
     if (frames.size >= mostFrames && oldest !== undefined) frames.delete(oldest);
     frames.set(step, made);
@@ -135,15 +136,11 @@ export function createTimeline(film: Film): Timeline {
   return { film, last, frame, difference, history, counterparts, versionNear };
 }
 
-function makeFrame(film: Film, step: StepNumber): Frame {
+/** `sorted` are the nodes of the film in the order of their graphs. */
+function makeFrame(film: Film, sorted: readonly NodeVersion[], step: StepNumber): Frame {
   const isThere = ({ born, died }: { readonly born: number; readonly died: number }): boolean =>
     born <= step && step < died;
-  const nodes = new Map(
-    film.nodes
-      .filter(isThere)
-      .toSorted((a, b) => a.position - b.position || a.id - b.id)
-      .map((node) => [node.id, node]),
-  );
+  const nodes = new Map(sorted.filter(isThere).map((node) => [node.id, node]));
   const users = new Map<NodeId, NodeId[]>();
   for (const node of nodes.values()) {
     for (const input of new Set(node.inputs)) {

@@ -3,7 +3,8 @@
 import { countText, numberText, plural } from "#ir/units.js";
 import type { NodeId, NodeVersion, StepNumber } from "../data.js";
 import type { Block } from "../model/blocks.js";
-import { blockPaths } from "../model/blocks.js";
+import { blockPaths, formOf } from "../model/blocks.js";
+import { keptLayout } from "../model/layout.js";
 import type { Scene, SceneBox } from "../model/scene.js";
 import { sceneOf } from "../model/scene.js";
 import type { Difference, Frame, Timeline } from "../model/timeline.js";
@@ -127,6 +128,7 @@ async function start(): Promise<void> {
     if (isThere) left.alignWith(right, which);
     else if (left.reveal(which, how)) right.alignWith(left, which);
   };
+  const [rightLayout, leftLayout] = [keptLayout(), keptLayout()];
   let rightScene: Scene | undefined;
   let leftScene: Scene | undefined;
 
@@ -171,6 +173,7 @@ async function start(): Promise<void> {
     rightScene = sceneOf(timeline.frame(step), {
       ...options,
       ...columnsOf(rightScene),
+      layout: rightLayout,
       difference: isOne ? difference : { ...difference, removed: [] },
       ...(isOne ? { before: timeline.frame(before) } : {}),
       ...(now && isOne ? { became: { from: now.covered, to: now.made } } : {}),
@@ -185,7 +188,12 @@ async function start(): Promise<void> {
       leftScene =
         before === step
           ? emptyScene
-          : sceneOf(timeline.frame(before), { ...options, ...columnsOf(leftScene), difference: old });
+          : sceneOf(timeline.frame(before), {
+              ...options,
+              ...columnsOf(leftScene),
+              layout: leftLayout,
+              difference: old,
+            });
       left.show(leftScene);
       if (follow) reveal(follow);
       else left.alignWith(right);
@@ -361,8 +369,11 @@ function commandsOf(
       "r",
       () => {
         const { selected } = app.state();
-        const form = selected === undefined ? undefined : scene()?.blocks.ofNode.get(selected)?.form;
-        const same = [...(scene()?.blocks.byPath.values() ?? [])].filter((block) => block.form === form);
+        const blocks = scene()?.blocks;
+        const own = selected === undefined ? undefined : blocks?.ofNode.get(selected);
+        const { nodes } = timeline.frame(app.state().step);
+        const form = own && formOf(own, nodes);
+        const same = [...(blocks?.byPath.values() ?? [])].filter((block) => formOf(block, nodes) === form);
         const folds = new Map(app.state().folds);
         for (const { path } of same) folds.set(path, true);
         app.set({ folds, selected: undefined });
