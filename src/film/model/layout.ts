@@ -56,8 +56,9 @@ export interface Ranks {
 /** `layoutOf` that keeps its last layout: steps that make kernels change no box and no link. */
 export function keptLayout(): typeof layoutOf {
   let last: { readonly of: Parameters<typeof layoutOf>; readonly layout: Layout } | undefined;
-  return (...of) => {
-    if (!last || !isSameGraph(last.of, of)) last = { of, layout: layoutOf(...of) };
+  return (boxes, links, gaps) => {
+    if (!last || !isSameGraph(last.of, [boxes, links, gaps]))
+      last = { of: [boxes, links, gaps], layout: layoutOf(boxes, links, gaps) };
     return last.layout;
   };
 }
