@@ -140,7 +140,12 @@ function lineMarkup(points: readonly Point[]): string[] {
 /** The shape of a value, beside the beginning of its line. */
 function labelMarkup({ points: [start], label }: SceneLink): string[] {
   if (!start || label === "") return [];
-  return [text(label, { x: start.x + 5, y: start.y + 9 }, { size: 9.5, faint: true, halo: true })];
+  const [left, middle] = [start.x + 5, start.y + 9];
+  return [
+    // Where lines fork, one of them goes through this place.
+    `<rect x="${round(left - 2)}" y="${round(middle - 6)}" width="${round(label.length * 5.4 + 4)}" height="12" rx="3" fill="${drawingColours.ground}"/>`,
+    text(label, { x: left, y: middle }, { size: 9.5, faint: true }),
+  ];
 }
 
 function boxMarkup(box: SceneBox): string[] {
@@ -166,16 +171,11 @@ interface TextStyle {
   readonly size: number;
   readonly bold?: boolean;
   readonly faint?: boolean;
-  /** Whether the ground around it covers what it lies on. */
-  readonly halo?: boolean;
 }
 
 /** A line of text whose middle has the height y. */
-function text(content: string, { x, y }: Point, { size, bold, faint, halo }: TextStyle): string {
-  const look = [
-    bold ? ' font-weight="bold"' : "",
-    halo ? ` stroke="${drawingColours.ground}" stroke-width="3" paint-order="stroke"` : "",
-  ].join("");
+function text(content: string, { x, y }: Point, { size, bold, faint }: TextStyle): string {
+  const look = bold ? ' font-weight="bold"' : "";
   return `<text x="${round(x)}" y="${round(y + size * 0.36)}" font-size="${size}"${look} fill="${faint ? drawingColours.faint : drawingColours.text}">${markupText(content)}</text>`;
 }
 

@@ -44,6 +44,16 @@ test("windows in short, with what is not the default, and the shapes of all valu
     if (op !== "constant") expect(texts).toContain(type.shape.join("×"));
 });
 
+test("a long list of attributes goes on in a second line", () => {
+  const svg = graphSvg(
+    moduleOf(
+      "net n {\n  input x: f32[1, 28, 28, 3, 2]\n  output y = slice(x, begin=[0, 10, 10, 1, 1], size=[1, 12, 12, 2, 1])\n}\n",
+    ),
+  );
+  const texts = [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
+  expect(texts).toEqual(expect.arrayContaining(["slice begin [0, 10, 10, 1, 1] size [1, 12, 12, 2,", "1]"]));
+});
+
 test("DOT has the same, in ASCII", () => {
   const dot = graphDot(windows);
   for (const line of headlines) expect(dot).toContain(`\\n${line.replaceAll("×", "x")}`);

@@ -225,7 +225,8 @@ function changeOf(node: NodeVersion, changes: ReadonlyMap<NodeId, Change>, { nod
 
 function nodeBox(node: NodeVersion, change: Change, { hasImage, shapesAtLinks }: SceneOptions): Unplaced {
   const details = shapesAtLinks ? costs(node) : shapeAndMacs(node);
-  const lines = [headlineOf(node), ...(details === "" ? [] : [details])];
+  const heads = shapesAtLinks ? wrapped(headlineOf(node)) : [headlineOf(node)];
+  const lines = [...heads, ...(details === "" ? [] : [details])];
   return {
     key: `n${node.id}`,
     kind: "node",
@@ -242,6 +243,23 @@ function nodeBox(node: NodeVersion, change: Change, { hasImage, shapesAtLinks }:
       shapesAtLinks ? metrics.mostInDrawing : metrics.most,
     ),
   };
+}
+
+/** Lines of a headline in a drawing; what three do not hold is cut. */
+const mostLines = 3;
+
+/** A headline on as many lines as it needs, broken at spaces. */
+function wrapped(text: string): string[] {
+  const most = Math.floor((metrics.mostInDrawing - 2 * metrics.padding - 6) / metrics.character);
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > most && lines.length < mostLines - 1) {
+    const space = rest.lastIndexOf(" ", most);
+    if (space <= 0) break;
+    lines.push(rest.slice(0, space));
+    rest = rest.slice(space + 1);
+  }
+  return [...lines, rest];
 }
 
 /** The same in all steps in which a node has this state. */
