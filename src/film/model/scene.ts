@@ -254,7 +254,9 @@ function wrapped(text: string): string[] {
   const lines: string[] = [];
   let rest = text;
   while (rest.length > most && lines.length < mostLines - 1) {
-    const space = rest.lastIndexOf(" ", most);
+    const spaces = [...rest.slice(0, most + 1).matchAll(/ /g)].map(({ index }) => index);
+    // Rather between attributes than in the list of one.
+    const space = spaces.findLast((at) => !/^[^[]*\]/.test(rest.slice(at))) ?? spaces.at(-1) ?? 0;
     if (space <= 0) break;
     lines.push(rest.slice(0, space));
     rest = rest.slice(space + 1);
