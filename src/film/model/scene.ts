@@ -255,8 +255,8 @@ function wrapped(text: string): string[] {
   let rest = text;
   while (rest.length > most && lines.length < mostLines - 1) {
     const spaces = [...rest.slice(0, most + 1).matchAll(/ /g)].map(({ index }) => index);
-    // Rather between attributes than in the list of one.
-    const space = spaces.findLast((at) => !/^[^[]*\]/.test(rest.slice(at))) ?? spaces.at(-1) ?? 0;
+    // Rather before the name of an attribute than in its list.
+    const space = spaces.findLast((at) => /^ [a-z_]+ /.test(rest.slice(at))) ?? spaces.at(-1) ?? 0;
     if (space <= 0) break;
     lines.push(rest.slice(0, space));
     rest = rest.slice(space + 1);
