@@ -83,6 +83,14 @@ function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
         ],
       },
     );
+  if (miss.condition)
+    return error("rule-not-checked", `${untested}${reasons[furthest]}`, {
+      span: miss.condition.span,
+      help: [
+        "the marked part held for none of them where the parts before it did",
+        "check that it can hold: docs/language.md says which conditions the check solves, and up to which sizes",
+      ],
+    });
   return error("rule-not-checked", `${untested}${reasons[furthest]}`, { ...span, ...show(miss.example) });
 }
 

@@ -10,7 +10,7 @@ import { opOf } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
 import type { Random } from "#ops/random.js";
 import type { Miss } from "../rule/match.js";
-import type { UserRule } from "../rule/rule.js";
+import type { Condition, UserRule } from "../rule/rule.js";
 import { applyOnce } from "./apply-once.js";
 import type { Comparison, Side } from "./compare-sides.js";
 import { compareSides, distance } from "./compare-sides.js";
@@ -37,6 +37,8 @@ export interface RuleCheckOptions {
 interface Places {
   readonly places: number;
   readonly example: Example;
+  /** The last part of `when` that did not hold: all parts before it did at some samples. */
+  readonly condition?: Condition;
 }
 
 /** The result of a check. Examples are as they were drawn; `shrinkExample` makes them small. */
@@ -148,7 +150,7 @@ function applied(
     const left: Side = sample;
     const once = applyOnce(rule, left);
     if (!("right" in once)) {
-      noteMiss(misses, once.misses.at(-1), left);
+      noteMiss(rule, misses, once.misses.at(-1), left);
       if (once.misses.length > 0) seeker.missed(once.misses);
       else seeker.failed();
       continue;
@@ -280,10 +282,22 @@ function worstOf({ counterexamples, greatest }: Found, approx: number): Countere
   };
 }
 
-function noteMiss(misses: Map<Miss["kind"], Places>, miss: Miss | undefined, left: Side): void {
+function noteMiss(
+  rule: UserRule,
+  misses: Map<Miss["kind"], Places>,
+  miss: Miss | undefined,
+  left: Side,
+): void {
   if (!miss) return;
-  const { places = 0, example } = misses.get(miss.kind) ?? {};
-  misses.set(miss.kind, { places: places + 1, example: example ?? missExample(miss, left) });
+  const { places = 0, example, condition: before } = misses.get(miss.kind) ?? {};
+  const own = miss.kind === "condition" ? miss.condition : undefined;
+  const conditions = rule.kind === "equation" ? rule.conditions : [];
+  const isLater = own !== undefined && (!before || conditions.indexOf(own) > conditions.indexOf(before));
+  misses.set(miss.kind, {
+    places: places + 1,
+    example: example ?? missExample(miss, left),
+    ...given({ condition: isLater ? own : before }),
+  });
 }
 
 /**

@@ -26,7 +26,12 @@ export interface PlainOp extends Omit<OpPattern, "operands"> {
 export interface PlainRule {
   readonly roots: readonly PlainOp[];
   /** Values that something outside the left side uses, and the ops by which; with no ops, the value is an output or anything reads it. */
-  readonly readers: readonly { readonly name: string; readonly ops: readonly OpName[] }[];
+  readonly readers: readonly PlainReader[];
+}
+
+interface PlainReader {
+  readonly name: string;
+  readonly ops: readonly OpName[] | "output";
 }
 
 /** Undefined if the choices do not fit together, which is seldom. */
@@ -44,12 +49,21 @@ export function choosePattern(rule: UserRule, random: Random, wishes: Wishes): P
     if (random.next() < 0.5) choices.assumed.set(name, pattern);
   const roots = rule.roots.map((root) => choose(choices, root)).filter((one) => one.kind === "op");
   if (roots.length < rule.roots.length) return undefined;
+  const wished = wishes.outsiders.flatMap((name): PlainReader[] => {
+    const { readers = 0, isOutput = false } = wishes.outside(name);
+    const all = Array.from({ length: readers - (isOutput ? 1 : 0) }, (): PlainReader => ({
+      name,
+      ops: ["relu"],
+    }));
+    return isOutput ? [...all, { name, ops: "output" }] : all;
+  });
+  const known = new Set(wishes.outsiders);
   const readers = rule.hints.readers.flatMap(({ name, ops }) => {
     const length = choices.lengths.get(name);
     const names = length === undefined ? [name] : Array.from({ length }, (_, at) => itemName(name, at));
-    return names.flatMap((one) => (random.next() < 0.6 ? [{ name: one, ops }] : []));
+    return names.flatMap((one) => (random.next() < 0.6 && !known.has(one) ? [{ name: one, ops }] : []));
   });
-  return { roots, readers };
+  return { roots, readers: [...readers, ...wished] };
 }
 
 interface Choices {

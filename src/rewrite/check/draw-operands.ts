@@ -6,6 +6,7 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { f32, sameShape } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
+import type { Attributes } from "#ops/op.js";
 import { zeroNames } from "#ops/result-type.js";
 import type { PlainOp } from "./choose-pattern.js";
 import { elementOf } from "./sample-integers.js";
@@ -103,6 +104,29 @@ export function fitTypes(
       return { dtype, shape: broadcastType(random, first.type.shape).shape };
     return { dtype, shape: fit(shape) };
   });
+}
+
+/** Operands with as many axes as a list of attributes has items, where a longer or shorter list is wished for: an order of axes has one for each. */
+export function wishedLists(
+  { wishes }: SampleState,
+  pattern: PlainOp,
+  drawn: ReturnType<typeof drawOperands>,
+): ReturnType<typeof drawOperands> {
+  if (wishes.isEmpty) return drawn;
+  const attributes = drawn.attributes as Attributes;
+  for (const [key, term] of pattern.attributes) {
+    const wished = term.kind === "variable" ? wishes.attribute(term.name) : undefined;
+    const before = attributes[key];
+    if (typeof wished !== "object" || typeof before !== "object" || wished.length === before.length) continue;
+    const inputs = drawn.inputs.map((type) => {
+      const { shape } = type;
+      if (shape.length !== before.length) return type;
+      const added = Array.from({ length: Math.max(0, wished.length - shape.length) }, () => 2);
+      return { ...type, shape: [...added, ...shape.slice(-wished.length || shape.length)] };
+    });
+    return { ...drawn, inputs };
+  }
+  return drawn;
 }
 
 /** The types with the extents that are wished for. Mostly, an extent that changes is that of other operands too. */

@@ -13,7 +13,14 @@ import type { PlainOp, PlainPattern, PlainVariable } from "./choose-pattern.js";
 import { choosePattern } from "./choose-pattern.js";
 import { outputsOf } from "./compare-sides.js";
 import { sampleAttributes } from "./draw-attributes.js";
-import { drawExtents, drawOperands, fitTypes, wishedResult, wishedTypes } from "./draw-operands.js";
+import {
+  drawExtents,
+  drawOperands,
+  fitTypes,
+  wishedLists,
+  wishedResult,
+  wishedTypes,
+} from "./draw-operands.js";
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawBetween, drawConstant, drawInteger, likelyConstantKinds } from "./draw-values.js";
 import type { SampleState } from "./sample-state.js";
@@ -67,9 +74,9 @@ export function sampleRule(
 }
 
 /** Something outside the left side that uses a value: an op that reads it, or the value as an output. */
-function sampleReader(state: SampleState, name: string, ops: readonly OpName[]): Node | undefined {
+function sampleReader(state: SampleState, name: string, ops: readonly OpName[] | "output"): Node | undefined {
   const value = state.variables.get(name);
-  if (!value || (ops.length === 0 && state.random.next() < 0.4)) return value;
+  if (!value || ops === "output" || (ops.length === 0 && state.random.next() < 0.4)) return value;
   const op = ops.length === 0 ? "relu" : state.random.pick(ops);
   const operands = opOf(op).operands.map((_, at): PlainVariable => {
     const own = at === 0 ? name : `reader.${name}.${at}`;
@@ -166,7 +173,7 @@ function drawOnce(
   inner: ReadonlyMap<number, Node>,
 ): Drawn | undefined {
   const op = opOf(name);
-  const drawn = drawOperands(state, name, inner);
+  const drawn = wishedLists(state, pattern, drawOperands(state, name, inner));
   const count = op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length;
   const fitting = fitTypes(state, count, drawn.inputs, inner, op.scalar !== undefined);
   const types = wishedTypes(state, pattern, fitting, inner);

@@ -14,6 +14,10 @@ export interface Wishes {
   readonly isEmpty: boolean;
   attribute(name: string): AttributeValue | undefined;
   count(list: string): number | undefined;
+  /** How many ops outside the left side read a value, and whether it is an output. */
+  outside(name: string): { readonly readers: number | undefined; readonly isOutput: boolean | undefined };
+  /** The values about which `outside` says something. */
+  readonly outsiders: readonly string[];
   numbers(name: string): { readonly least: number; readonly greatest: number } | undefined;
   /** The shape with the wished number of axes and extents. */
   shape(name: string, drawn: Shape): Shape;
@@ -131,6 +135,18 @@ function wishesOf(all: ReadonlyMap<string, Wish>): Wishes {
     count: (list) => {
       const wish = all.get(`count ${list}`);
       return wish?.kind === "count" ? wish.count : undefined;
+    },
+    outside: (name) => {
+      const readers = all.get(`readers ${name}`);
+      const output = all.get(`output ${name}`);
+      return {
+        readers: readers?.kind === "readers" ? readers.count : undefined,
+        isOutput: output?.kind === "output" ? output.isOutput : undefined,
+      };
+    },
+    get outsiders() {
+      const wishes = [...all.values()].filter(({ kind }) => kind === "readers" || kind === "output");
+      return [...new Set(wishes.map(({ of }) => of))];
     },
     numbers: (name) => {
       const wish = all.get(`numbers ${name}`);

@@ -15,7 +15,11 @@ export type Wish =
   /** A tensor is a constant with these as its least and greatest element. */
   | { readonly kind: "numbers"; readonly of: string; readonly least: number; readonly greatest: number }
   /** A list has this number of operands. */
-  | { readonly kind: "count"; readonly of: string; readonly count: number };
+  | { readonly kind: "count"; readonly of: string; readonly count: number }
+  /** So many ops outside the left side read a value. */
+  | { readonly kind: "readers"; readonly of: string; readonly count: number }
+  /** A value is an output of the net. */
+  | { readonly kind: "output"; readonly of: string; readonly isOutput: boolean };
 
 /** The value that a term should have. Of a list, the items that are undefined may be anything. */
 export type Wanted = number | boolean | string | readonly (number | undefined)[];

@@ -182,10 +182,10 @@ function joined(parts: readonly (readonly Wish[] | undefined)[]): readonly Wish[
   return known.length < parts.length ? undefined : known.flat();
 }
 
-/** A value for an attribute: the items that may be anything are as they were. */
+/** A value for an attribute: the items that may be anything are as they were, and new ones are in order, as axes are. */
 function filled(wanted: Wanted, before: AttributeValue | undefined): AttributeValue | undefined {
   if (typeof wanted !== "object") return wanted;
-  const items = wanted.map((item, at) => item ?? (typeof before === "object" ? before[at] : undefined) ?? 0);
+  const items = wanted.map((item, at) => item ?? (typeof before === "object" ? before[at] : undefined) ?? at);
   return items;
 }
 

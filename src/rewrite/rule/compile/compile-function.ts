@@ -19,7 +19,7 @@ import type { Compute, Match } from "../rule.js";
 import type { CompileTerm, Scope, Variable } from "./scope.js";
 import { usable } from "./scope.js";
 import { copyOf, mostSteps, solveAt } from "../solve.js";
-import { isFew } from "./function-aims.js";
+import { isLength } from "./function-aims.js";
 import type { Term, ValueTerm } from "./term.js";
 import { expectValue } from "./term.js";
 
@@ -127,7 +127,7 @@ function functionAim(
     };
   if (fn.parameters[0] === "tensors" && only)
     return (_match, wanted) =>
-      isFew(wanted) ? [{ kind: "count", of: only.name, count: wanted }] : undefined;
+      isLength(wanted) ? [{ kind: "count", of: only.name, count: wanted }] : undefined;
   const [first] = values;
   const aimOfFirst = first?.aim;
   if (!back || !aimOfFirst) return undefined;

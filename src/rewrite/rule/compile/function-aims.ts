@@ -1,6 +1,7 @@
 // The functions of rules read backwards: what an operand must be, or a list, so that a function of it has another value.
 
 import type { AttributeValue, Node } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
 import type { Random } from "#ops/random.js";
 import type { Wanted, Wish } from "../aim.js";
 import { boundsOf } from "../facts.js";
@@ -88,6 +89,25 @@ export function lastItem(list: readonly number[], wanted: Wanted | undefined): I
   return withItem(Math.max(1, list.length), -1, wanted);
 }
 
+/** Readers outside the left side, which has some of its own. */
+export function usesWishes(
+  { module, covered }: Match,
+  { id }: Node,
+  of: string,
+  wanted: Wanted | undefined,
+): Wishes {
+  if (!isFew(wanted)) return undefined;
+  const inside = covered.reduce(
+    (sum, one) => sum + nodeOf(module.graph, one).inputs.filter((input) => input === id).length,
+    0,
+  );
+  return wanted < inside ? undefined : [{ kind: "readers", of, count: wanted - inside }];
+}
+
+export function outputWishes(_match: Match, _node: Node, of: string, wanted: Wanted | undefined): Wishes {
+  return typeof wanted === "boolean" ? [{ kind: "output", of, isOutput: wanted }] : undefined;
+}
+
 // ── Of a list ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A list with another item at an index; a longer one, if it has no item there. */
@@ -133,14 +153,19 @@ export function unpermuted(
   return list.map((item, at) => wanted[order.indexOf(at)] ?? item);
 }
 
-/** A number of axes, items or operands that a check can draw. */
+/** A number of axes, items of an attribute or readers that a check can draw. */
 export function isFew(wanted: Wanted | undefined): wanted is number {
   return isCount(wanted) && wanted <= 16;
 }
 
+/** A number of operands that a check can draw. */
+export function isLength(wanted: Wanted | undefined): wanted is number {
+  return isCount(wanted) && wanted <= 64;
+}
+
 /** An extent, or 0. Larger samples would take too long. */
 function isCount(wanted: Wanted | undefined): wanted is number {
-  return typeof wanted === "number" && Number.isInteger(wanted) && wanted >= 0 && wanted <= 4096;
+  return typeof wanted === "number" && Number.isInteger(wanted) && wanted >= 0 && wanted <= 2 ** 15;
 }
 
 function isExtent(extent: number): boolean {

@@ -17,11 +17,13 @@ import {
   lastItem,
   listWithItem,
   listWithSum,
+  outputWishes,
   perChannelWishes,
   rankWishes,
   sameList,
   shapeWishes,
   unpermuted,
+  usesWishes,
   valueWishes,
 } from "./function-aims.js";
 
@@ -71,9 +73,13 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
     "how many operands of ops it is, in the left side and outside; each output of the net counts as one",
     "number",
     ({ module }, node) => useCount(module, node),
+    usesWishes,
   ),
-  is_output: ofTensor("whether it is an output of the net", "boolean", ({ module }, node) =>
-    outputIds(module.graph).has(node.id),
+  is_output: ofTensor(
+    "whether it is an output of the net",
+    "boolean",
+    ({ module }, node) => outputIds(module.graph).has(node.id),
+    outputWishes,
   ),
   count: {
     doc: "how many values a list of operands has",
