@@ -3,6 +3,7 @@
 import type { AttributeValue } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
+import { plural } from "#ir/units.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import type { Writer } from "./text.js";
 import { aList, aLiteral, aNumber, aString } from "./text.js";
@@ -21,7 +22,7 @@ export type TensorValues =
   | Uint8Array
   | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
 
-/** The tensor of some values; undefined if they are none, or of different lengths. */
+/** The tensor of some values; undefined if they are none, or of different lengths. Throws a `TypeError` if a tensor lacks elements. */
 export function tensorOf(values: unknown): { shape: readonly number[]; data: ArrayLike<number> } | undefined {
   if (isTensor(values)) return values;
   if (ArrayBuffer.isView(values) && !(values instanceof DataView)) {
@@ -45,7 +46,13 @@ function isTensor(values: unknown): values is Tensor {
     return false;
   const { shape, data } = values;
   if (!Array.isArray(shape) || !(Array.isArray(data) || ArrayBuffer.isView(data))) return false;
-  return elements(shape as number[]) === (data as ArrayLike<number>).length;
+  const needed = elements(shape as number[]);
+  const { length } = data as ArrayLike<number>;
+  if (needed !== length)
+    throw new TypeError(
+      `a tensor of shape [${shape.join(", ")}] needs ${plural(needed, "element")} in \`data\`, which has ${length}`,
+    );
+  return true;
 }
 
 /** Whether a value is an object with attributes, and not an operand. */

@@ -86,7 +86,7 @@ export const explainRuleKinds: OptionKinds<ExplainRuleOptions> = {
 };
 
 /**
- * Explains a rule that a pass tried, given the result of `optimize`: where it was applied, and where it nearly matches, with what is
+ * Explains a rule that a pass tried, given the `value` of the result of `optimize`: where it was applied, and where it nearly matches, with what is
  * different. Undefined if no pass tried a rule of that name.
  */
 export function explainRule(
@@ -94,7 +94,12 @@ export function explainRule(
   name: string,
   options: ExplainRuleOptions = {},
 ): RuleExplanation | undefined {
-  expectArgument("explainRule", "a result of `optimize`", optimized, hasProperties(optimized, "trace"));
+  expectArgument(
+    "explainRule",
+    "the `value` of a result of `optimize`",
+    optimized,
+    hasProperties(optimized, "trace"),
+  );
   expectArgument("explainRule", "the name of a rule", name, aText.holds(name));
   expectOptions("explainRule", options, explainRuleKinds);
   const { trace } = optimized;

@@ -87,7 +87,7 @@ function refutation(check: RuleCheck, show: Show): Diagnostic | undefined {
     return error("rule-not-checked", `${untested}${reasons[furthest]}`, {
       span: miss.condition.span,
       help: [
-        "the marked part held for none of them where the parts before it did",
+        "the marked part never held",
         "check that it can hold: docs/language.md says which conditions the check solves, and up to which sizes",
       ],
     });

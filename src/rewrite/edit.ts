@@ -1,11 +1,10 @@
 // Edits a graph: adds nodes whose types follow from their operands, and lets readers of a value read another one. For passes of callers.
 
 import { castDraft, produce } from "immer";
-import { expectArgument, expectModule, expectText } from "#diagnostic/argument.js";
+import { expectArgument, expectList, expectModule, expectText, hasProperties } from "#diagnostic/argument.js";
 import { given } from "#diagnostic/given.js";
 import { createFresh } from "#ir/fresh.js";
 import type { AttributeValue, Graph, KernelId, Node, NodeId, OpAttributes, OpName } from "#ir/graph.js";
-import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
 import type { Module, WeightSource } from "#ir/weights.js";
@@ -49,7 +48,14 @@ export function editGraph(module: Module, pass: string, edit: (editor: GraphEdit
   const made = new Map<NodeId, Node>();
   const aliases = new Map<NodeId, NodeId>();
 
-  const node = (id: NodeId): Node => made.get(id) ?? nodeOf(graph, id);
+  const node = (id: NodeId): Node => {
+    const known = made.get(id) ?? graph.nodes.get(id);
+    if (!known)
+      throw new TypeError(
+        `the graph has no node ${JSON.stringify(id) ?? String(id)}: an editor takes the \`id\` of a node`,
+      );
+    return known;
+  };
   const put = (
     site: Node,
     name: string,
@@ -74,7 +80,9 @@ export function editGraph(module: Module, pass: string, edit: (editor: GraphEdit
     operands: readonly NodeId[],
     attributes: Readonly<Record<string, AttributeValue>> = {},
   ): NodeId => {
+    expectSite("add", site);
     if (!isOp(op)) throw new TypeError(`there is no op ${String(op)}`);
+    expectList("add", "ids of nodes as operands", operands);
     const types = operands.map((id) => node(id).type);
     const zeros = omitted(op, types);
     const all = [...types, ...zeros.map(({ type }) => type)];
@@ -92,6 +100,9 @@ export function editGraph(module: Module, pass: string, edit: (editor: GraphEdit
     add: (site, op, operands, attributes) =>
       add(site, op, operands, attributes as Readonly<Record<string, AttributeValue>> | undefined),
     constant: (site, value) => {
+      expectSite("constant", site);
+      const isTensor = hasProperties(value, "shape", "data");
+      expectArgument("constant", "a number or a tensor", value, typeof value === "number" || isTensor);
       const { shape, data } = typeof value === "number" ? { shape: [], data: [value] } : value;
       const source = { kind: "literal", data: Float32Array.from(data) } as const;
       return constant(site, `${site.name}.constant`, { dtype: "f32", shape }, source);
@@ -107,6 +118,10 @@ export function editGraph(module: Module, pass: string, edit: (editor: GraphEdit
   });
   if (made.size === 0 && aliases.size === 0) return module;
   return { graph: applied(graph, made, aliases, fresh.next), weights };
+}
+
+function expectSite(call: string, site: unknown): void {
+  expectArgument(call, "a node as the site", site, hasProperties(site, "name", "origin", "position"));
 }
 
 /** The value that a value is replaced by, in the end. */

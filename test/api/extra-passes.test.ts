@@ -190,3 +190,16 @@ test("an edit that does not fit is a TypeError with the reason", () => {
   });
   expect(loop).toThrow("cannot be replaced by what replaces it");
 });
+
+test("an editor names what is no node", () => {
+  const edited = (edit: (editor: api.GraphEditor) => void) => () => api.editGraph(module, "wrong", edit);
+  const site = [...module.graph.nodes.values()][0]!;
+  expect(edited((editor) => editor.replace("zzz" as never, site.id))).toThrow(/^the graph has no node "zzz"/);
+  expect(edited((editor) => editor.add(site, "relu", [999]))).toThrow(/^the graph has no node 999/);
+  expect(edited((editor) => editor.add("x" as never, "relu", [site.id]))).toThrow(
+    'add takes a node as the site, not "x"',
+  );
+  expect(edited((editor) => editor.constant(site, "1" as never))).toThrow(
+    'constant takes a number or a tensor, not "1"',
+  );
+});

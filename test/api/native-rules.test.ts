@@ -198,3 +198,19 @@ test("a copy of a rule with another condition is no rule", () => {
     /as `parseRules` and `nativeRule` make them, and no copies/,
   );
 });
+
+test("a rule that names no op, or gives a number for a tensor", () => {
+  const rule = (ops: readonly string[]) =>
+    nativeRule({ name: "wrong", ops: ops as NativeRuleOptions["ops"], rewrite: () => 3 });
+  expect(() => rule(["rellu"])).toThrow(/there is no op rellu: did you mean `relu`/);
+  expect(() => rule([])).toThrow(/at least one op/);
+  const { diagnostics } = optimize(elaborate(parse(text, "small.net").value!).value!, {
+    rules: [rule(["neg"])],
+  });
+  expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
+    [
+      "failed-rule",
+      expect.stringMatching(/gives a number in place of a value of type f32.*must give a value/),
+    ],
+  ]);
+});

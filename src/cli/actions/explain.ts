@@ -33,7 +33,7 @@ import { splitText } from "../split/text.js";
 
 export interface ExplainOptions extends ModelOptions, PassOptions {
   readonly schedule?: boolean;
-  readonly rule?: string;
+  readonly rule: readonly string[];
   readonly fusion?: string;
   readonly json?: boolean;
 }
@@ -41,8 +41,12 @@ export interface ExplainOptions extends ModelOptions, PassOptions {
 export function explainModel(path: string, options: ExplainOptions, session: Session): void {
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (model && optimized && (options.rule !== undefined || options.fusion !== undefined))
-    return explainWhyNot(model, optimized, options, session);
+  if (model && optimized && (options.rule.length > 0 || options.fusion !== undefined)) {
+    if (!options.schedule) return explainWhyNot(model, optimized, options, session);
+    session.code = exit.wrongUsage;
+    report(session.terminal, [twoReports()], new Map());
+    return;
+  }
   if (!model || !optimized || !hasKernels(optimized.module, model, options.target, session)) return;
   session.progress.show("adding up");
   const scheduled = scheduleFor(optimized, options, session);
@@ -71,23 +75,29 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
 function explainWhyNot(
   model: Model,
   optimized: Optimized,
-  { rule, fusion, rules, json = false }: ExplainOptions,
+  { rule, fusion, rules: files, json = false }: ExplainOptions,
   session: Session,
 ): void {
   const built = [...ruleTexts, fusions].map(({ file, text }) => [file, text] as const);
-  const sources = new Map([...built, ...model.sources, ...readRules(rules).sources]);
-  const ofRule = rule === undefined ? undefined : explainRule(optimized, rule, { sources });
+  const sources = new Map([...built, ...model.sources, ...readRules(files).sources]);
+  const tried = optimized.trace.flatMap((run) => run.rules);
+  const ofRules = rule.flatMap((name) => {
+    const isRule = tried.some((one) => one.name === name);
+    const members = isRule ? [] : tried.filter(({ set }) => set?.name === name).map((one) => one.name);
+    const all = members.length === 0 ? [name] : [...new Set(members)];
+    return all.map((one) => ({ name: one, explained: explainRule(optimized, one, { sources }) }));
+  });
   const ofFusion = fusion === undefined ? undefined : explainFusion(optimized, fusion, { sources });
   const missing = [
-    ...(rule !== undefined && !ofRule
-      ? [
-          notTried(
-            "rule",
-            rule,
-            optimized.trace.flatMap((one) => one.rules.map(({ name }) => name)),
-          ),
-        ]
-      : []),
+    ...ofRules
+      .filter(({ explained }) => !explained)
+      .map(({ name }) =>
+        notTried(
+          "rule",
+          name,
+          tried.flatMap((one) => [one.name, ...(one.set ? [one.set.name] : [])]),
+        ),
+      ),
     ...(fusion !== undefined && !ofFusion
       ? [
           notTried(
@@ -103,9 +113,22 @@ function explainWhyNot(
     session.code = exit.wrongUsage;
     return;
   }
-  if (json) return session.terminal.out(jsonText({ ...given({ rule: ofRule, fusion: ofFusion }) }));
-  const texts = [ofRule && explainRuleText(ofRule), ofFusion && explainFusionText(ofFusion)];
+  const rules = ofRules.flatMap(({ explained }) => explained ?? []);
+  // One rule is an object, as it is in most calls; several are a list.
+  const [first, second] = rules;
+  const all = second ? { rules } : given({ rule: first });
+  if (json) return session.terminal.out(jsonText({ ...all, ...given({ fusion: ofFusion }) }));
+  const texts = [...rules.map(explainRuleText), ofFusion && explainFusionText(ofFusion)];
   session.terminal.out(texts.filter((text) => text !== undefined).join("\n"));
+}
+
+/** The most names that a message lists. */
+const mostNamed = 20;
+
+function twoReports(): Diagnostic {
+  return error("wrong-option", "`--schedule` and `--rule` or `--fusion` are two reports", {
+    help: ["call `cleave explain` once for each"],
+  });
 }
 
 function notTried(what: string, name: string, names: readonly string[]): Diagnostic {
@@ -113,7 +136,15 @@ function notTried(what: string, name: string, names: readonly string[]): Diagnos
   const near = didYouMean(name, known);
   return error("unknown-rule", `no pass that runs tries a ${what} \`${name}\``, {
     help:
-      near.length > 0 ? near : [known.length > 0 ? `there are ${known.join(", ")}` : `no ${what} is tried`],
+      near.length > 0
+        ? near
+        : [
+            known.length === 0
+              ? `no ${what} is tried`
+              : known.length > mostNamed
+                ? `docs/rules.md lists the built-in rules and sets of rules`
+                : `there are ${known.join(", ")}`,
+          ],
   });
 }
 

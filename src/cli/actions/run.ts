@@ -87,7 +87,7 @@ function printOutputs(
   for (const [output, values] of Object.entries(outputs)) {
     const labels = labelsOf(output);
     const best = topK(values, top, labels.length === values.length ? labels : undefined).map(
-      ({ label, value }) => `${label} ${value.toPrecision(4)}`,
+      ({ label, value }) => `${label} ${Object.is(value, -0) ? "-0.000" : value.toPrecision(4)}`,
     );
     terminal.out(lineText(`${name}: ${output}  ${best.join("  ")}`).concat("\n"));
   }

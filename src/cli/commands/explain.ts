@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { ExplainOptions } from "../actions/explain.js";
+import { collect, list } from "../options/lists.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import type { Session } from "../session/session.js";
@@ -14,7 +15,13 @@ export function addExplain(root: Command, session: Session): void {
       "--schedule",
       "show the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",
     )
-    .option("--rule <name>", "show where a rule was applied, and why not where it nearly matches")
+    .addOption(
+      list(
+        "--rule <name>",
+        "show where a rule or a set of rules was applied, and why not where it nearly matches (repeatable)",
+        collect,
+      ),
+    )
     .option("--fusion <name>", "show which chains of a fusion became kernels, and why others did not")
     .option("--json", "print the tables as JSON")
     .action(async (path: string, options: ExplainOptions) => {

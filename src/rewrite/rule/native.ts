@@ -1,15 +1,17 @@
 // Rules of the caller in TypeScript: what their code sees of a graph, and the builder by which they can make valid values only.
 
-import { expectArgument, expectText } from "#diagnostic/argument.js";
+import { expectArgument, expectText, hasProperties } from "#diagnostic/argument.js";
 import { given } from "#diagnostic/given.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aFunction, aNumber, aText, expectOptions, listOf } from "#diagnostic/options.js";
+import { didYouMean } from "#diagnostic/suggest.js";
 import { render } from "#diagnostic/render.js";
 import { parse } from "#grammar/reading/parse.js";
 import type { AttributeValue, Node, OpAttributes, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
+import { printType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { isOp, opOf } from "#ops/index.js";
+import { isOp, opNames, opOf } from "#ops/index.js";
 import { isSame } from "./match.js";
 import type { RuleValue } from "./predicate.js";
 import { guarded, idOf, NativeError, valueOf } from "./predicate.js";
@@ -72,6 +74,7 @@ const kinds: OptionKinds<NativeRuleOptions> = {
 
 /** Makes a rule of a function, for `rules` of `optimize` and `compile`. It is checked like all rules, and its name stands in origins and reports. */
 export function nativeRule(options: NativeRuleOptions): UserRule {
+  expectOps(options);
   expectOptions("nativeRule", options, kinds);
   const { name, ops, rewrite, left, approx, benefit } = options;
   expectText("nativeRule", "the name of the rule, in `name`", name);
@@ -86,6 +89,22 @@ export function nativeRule(options: NativeRuleOptions): UserRule {
     ...given({ approx, benefit }),
   };
   return markRule(rule);
+}
+
+/** Throws a `TypeError` that names what is no op. */
+function expectOps(options: unknown): void {
+  const ops: unknown = hasProperties(options, "ops") && (options as { readonly ops: unknown }).ops;
+  if (!Array.isArray(ops)) return;
+  if (ops.length === 0)
+    throw new TypeError(
+      "nativeRule takes at least one op in `ops`: the ops of the values that the rule may replace",
+    );
+  const wrong: unknown = ops.find((op) => typeof op !== "string" || !isOp(op));
+  if (wrong === undefined) return;
+  const near = typeof wrong === "string" ? didYouMean(wrong, opNames) : [];
+  throw new TypeError(
+    [`nativeRule takes names of ops in \`ops\`, and there is no op ${String(wrong)}`, ...near].join(": "),
+  );
 }
 
 function rewritten(
@@ -124,6 +143,10 @@ function rewritten(
     },
   };
   const result = guarded(`rule \`${rule}\``, () => rewrite(valueOf(module, node), build));
+  if (typeof result === "number" && (node.type.shape.length > 0 || node.type.dtype !== "f32"))
+    throw new NativeError(
+      `rule \`${rule}\` gives a number in place of a value of type ${printType(node.type)}: it must give a value of the graph or of its builder that has this type, or undefined`,
+    );
   const ref = refOf(result);
   return ref && !isSame(ref, node) ? ref : undefined;
 }

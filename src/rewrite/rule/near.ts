@@ -108,10 +108,10 @@ function nearMatch(rule: Rule, module: Module, root: Node, misses: readonly Miss
           differences: [...before.differences, { kind: "term", node: root, span: spanOf(pattern) }],
         };
   }
-  const { matched, ops, differences } = compared;
+  const { matched, ops, differences, more } = compared;
   // A variable matches everything, so only ops show that a place was meant.
   if (ops === 0 || differences.length === 0) return undefined;
-  return { root, parts, matched, differences };
+  return { root, parts: parts + more, matched, differences };
 }
 
 /** What else would keep the rule from applying: parts of `when` after other uses or after another part. */
@@ -157,16 +157,19 @@ interface Compared {
   /** The matching ops among the parts. */
   readonly ops: number;
   readonly differences: readonly Difference[];
+  /** How many more parts there are than the left side has, because lists have several operands; fewer, if lists are empty. */
+  readonly more: number;
   readonly found: Found;
 }
 
-const nothing = { matched: 0, ops: 0, differences: [] };
+const nothing = { matched: 0, ops: 0, differences: [], more: 0 };
 
 function join(a: Compared, b: Compared): Compared {
   return {
     matched: a.matched + b.matched,
     ops: a.ops + b.ops,
     differences: [...a.differences, ...b.differences],
+    more: a.more + b.more,
     found: b.found,
   };
 }
@@ -255,7 +258,7 @@ function compareOp(state: State, pattern: OpPattern, node: Node, found: Found, i
   }
   if (pattern.binder !== undefined) bindNode(module, found, pattern.binder, node.id, item);
   found.covered.push(node.id);
-  const base: Compared = { matched, ops: isOp ? 1 : 0, differences: own, found };
+  const base: Compared = { matched, ops: isOp ? 1 : 0, differences: own, more: 0, found };
   const hasEach = pattern.operands.some((operand) => operand.kind === "each");
   if (!hasEach && node.inputs.length < pattern.operands.length) {
     const expected = pattern.operands.length;
@@ -268,9 +271,13 @@ function compareOp(state: State, pattern: OpPattern, node: Node, found: Found, i
   const ways = waysOf(pattern, node).map((way) => {
     const inner = copyOf(found);
     begin(way, inner);
+    const items = way.pairs.filter((pair) => pair.item !== undefined);
+    const more =
+      items.reduce((sum, pair) => sum + sizeOf(pair.pattern), 0) -
+      pattern.operands.reduce((sum, one) => sum + (one.kind === "each" ? sizeOf(one) : 0), 0);
     return way.pairs.reduce<Compared>(
       (all, pair) => join(all, compare(state, pair.pattern, pair.id, all.found, pair.item ?? item)),
-      { ...base, found: inner },
+      { ...base, more, found: inner },
     );
   });
   const best = ways.reduce<Compared | undefined>((one, other) => closer(one, other), undefined);
