@@ -209,7 +209,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   };
   const target = typeof options.target === "object" ? options.target : targetOf(options.target).target;
   const own = selected.value.filter((pass) => !extra.has(pass));
-  const told = toldOfRules(options, own, target);
+  const told = [...namesakes(options), ...toldOfRules(options, own, target)];
   if (hasErrors(told)) return { diagnostics: told };
   const context = { target, options: passOptions };
   const run = runPipeline(module, selected.value, context, { instruments, extra });
@@ -264,6 +264,21 @@ function unknownRules({ withoutRules = [], rules = [], fusions = [] }: OptimizeO
         help: [...didYouMean(name, known), `there are ${known.join(", ")}`].slice(0, 1),
       }),
     );
+}
+
+/** Warnings about rules of the caller that have the name of a built-in one: options and reports name rules by their names alone. */
+function namesakes({ rules = [] }: OptimizeOptions): Diagnostic[] {
+  const builtIn = new Map(builtInRules().map((rule) => [rule.name, rule]));
+  return rules.flatMap((rule) => {
+    const other = builtIn.get(rule.name);
+    if (!other || other === rule) return [];
+    return [
+      warning("repeated-name", `Cleave has a rule \`${rule.name}\` of its own`, {
+        ...given({ span: rule.span }),
+        help: ["give this one another name: options and reports cannot tell the two apart"],
+      }),
+    ];
+  });
 }
 
 /** The most problems of a module that are reported, because one wrong type may cause many others. */

@@ -19,7 +19,7 @@ import { seedsFor } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 import { randomBytes } from "./random-bytes.js";
 
-const seeds = seedsFor(40);
+const seeds = seedsFor(80);
 
 test.each(seeds)("seed %i", async (seed) => {
   const random = seededRandom(seed + 1);

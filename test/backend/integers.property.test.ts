@@ -104,7 +104,7 @@ describe.each([
 });
 
 test("3×3 convolutions are transformed where integers are f32", () => {
-  const graphs = seedsFor(8).map(
+  const graphs = seedsFor(16).map(
     (seed) =>
       optimize(moduleOf(convolution(seededRandom(seed + 1))), { target: jsTarget, winogradMemory: 4 }).value!
         .module.graph,

@@ -1,4 +1,4 @@
-// 4,800 bent ONNX models.
+// 2,400 bent ONNX models.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// 1,600 bent texts of nets and rules.
+// 800 bent texts of nets and rules.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// 4,800 bent TensorFlow.js models.
+// 2,400 bent TensorFlow.js models.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// 400 bent files of weights.
+// 200 bent files of weights.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -52,7 +52,7 @@ function interpreted(module: Module, shape: readonly number[], data: Float32Arra
 describe.each(forms)("%s", (form) => {
   test("nearly all integers are those of onnxruntime, and the others beside them", async () => {
     const count = { all: 0, same: 0, beside: 0 };
-    for (const seed of seedsFor(120)) {
+    for (const seed of seedsFor(240)) {
       const { text, shape, bytes, module, data } = drawn(form, seed);
       // onnxruntime rounds the slope to f32, and many results of a function are in the middle of two integers.
       if (hasFunction(text)) continue;

@@ -70,7 +70,7 @@ function readsOf(body: string): number {
   return reads;
 }
 
-const size = 16 * scaled(12);
+const size = 16 * scaled(24);
 
 test.each(Object.entries(shapes))("%s", (_, shape) => {
   const [small, large] = [readsOf(shape(size)), readsOf(shape(4 * size))];

@@ -43,6 +43,16 @@ describe("by default rules see the graph as it was written, and again as built-i
   });
 });
 
+test("a rule with the name of a built-in one gives a warning at its place", () => {
+  const text = "rule other: neg(neg(x)) => x\nrule add_zero: square(abs(x)) => square(x)";
+  const model = elaborate(parse(net, "order.net").value!).value!;
+  const { value, diagnostics } = optimize(model, rulesOf(text));
+  expect(value).toBeDefined();
+  expect(diagnostics).toMatchObject([
+    { severity: "warning", code: "repeated-name", span: { start: text.indexOf("rule add_zero") } },
+  ]);
+});
+
 describe("a chosen place", () => {
   const rule = "rule r: x - 3 => x + neg(3)";
 
