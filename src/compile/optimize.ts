@@ -63,7 +63,7 @@ export interface OptimizeOptions extends WinogradOptions {
    */
   readonly rulesAt?: readonly string[];
   /**
-   * Whether to apply rules unchecked. By default, a rule that `cleave check` refutes is an error; the check takes about 0.1 to 0.3 s for
+   * Whether to apply rules unchecked. By default, a rule that `cleave check` refutes is an error; the check takes about half a second for
    * each rule, once.
    */
   readonly trustRules?: boolean;
