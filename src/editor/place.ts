@@ -14,7 +14,7 @@ export interface OpenCall {
   readonly piped: boolean;
   /** The positional arguments before the cursor, without the piped one. */
   readonly position: number;
-  /** The names of arguments before the cursor. */
+  /** The names of its other arguments; of those around it, only of the arguments before the cursor. */
   readonly given: readonly string[];
   /** The name of the argument whose value the cursor is in. */
   readonly name?: string;
@@ -102,6 +102,9 @@ export function placeAt(analysis: Analysis, offset: number): Place | undefined {
   const calls = reading.frames.flatMap(({ callee, piped, position, given, name }) =>
     callee ? [{ callee, piped, position, given, ...(name !== undefined && { name }) }] : [],
   );
+  const innermost = reading.frames.at(-1)?.callee && calls.at(-1);
+  if (innermost)
+    for (const name of namesBehind(statements, count + (word ? 1 : 0))) innermost.given.push(name);
   const { item, part, first } = reading;
   const end = last?.tokenType === t.Newline ? count - 1 : count;
   const written = statements.slice(statement, end);
@@ -124,6 +127,23 @@ export function placeAt(analysis: Analysis, offset: number): Place | undefined {
     // A quote that is not closed yet reaches to the end of its line.
     end: word && word.tokenType !== t.UnclosedQuote ? endOf(word) : offset,
   };
+}
+
+/** The names of the arguments behind the cursor, up to the end of the call. */
+function namesBehind(tokens: readonly IToken[], from: number): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  for (let index = from; index < tokens.length; index += 1) {
+    const type = tokens[index]?.tokenType;
+    const name = tokens[index - 1];
+    if (type === t.Newline) break;
+    if (type === t.OpenParen || type === t.OpenBracket) depth += 1;
+    else if (type === t.CloseParen || type === t.CloseBracket) depth -= 1;
+    else if (type === t.Equal && depth === 0 && index > from && name && t.is(name, t.ArgumentName))
+      names.push(t.unescaped(name).value);
+    if (depth < 0) break;
+  }
+  return names;
 }
 
 /**
