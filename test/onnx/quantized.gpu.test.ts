@@ -18,7 +18,7 @@ describeOn(device)("quantized networks on an adapter", () => {
     "%s",
     async (form) => {
       const count = { all: 0, same: 0 };
-      for (const seed of seedsFor(10)) {
+      for (const seed of seedsFor(20)) {
         const random = seededRandom(seed + 500);
         const { text, shape } = randomQuantized(random, form);
         // A function in f32 may fall on another side of a tie, and the step then adds to others.
