@@ -19,6 +19,7 @@ import {
 } from "./fault-context.js";
 import * as t from "../tokens/tokens.js";
 import { explainWrong } from "./foreign-tokens.js";
+import { foreignWords, importForm } from "./foreign-words.js";
 
 /** The parts of a message besides its place. */
 interface Wording {
@@ -400,30 +401,6 @@ function misplacedElse({ found, tokens, index, first }: FaultContext): Wording {
   const form = first.tokenType === t.If && found.tokenType === t.Else ? ifForm : conditionalForm;
   return { message: `${shown(found)} cannot follow ${quoted(tokens[index - 1])}`, help: [form] };
 }
-
-const importForm = 'names of another file are imported with `import f from "blocks.net"`';
-
-/** Words of other languages, and what to write instead. */
-const foreignWords: ReadonlyMap<string, string> = new Map([
-  ["elif", "write `else if` after the `}`"],
-  ["elseif", "write `else if` after the `}`"],
-  ["def", "a block is written `block f(x, filters) { … return y }`"],
-  ["fn", "a block is written `block f(x, filters) { … return y }`"],
-  ["func", "a block is written `block f(x, filters) { … return y }`"],
-  ["function", "a block is written `block f(x, filters) { … return y }`"],
-  ["from", importForm],
-  ["include", importForm],
-  ["require", importForm],
-  ["use", importForm],
-  ["using", importForm],
-  ["for", "copies are written `repeat 3 as i { … }`"],
-  ["while", "copies are written `repeat 3 as i { … }`"],
-  ["let", "a binding has no keyword: `x = …`"],
-  ["var", "a binding has no keyword: `x = …`"],
-  ["val", "a binding has no keyword: `x = …`"],
-  ["switch", "write `if a { … } else if b { … }`"],
-  ["match", "write `if a { … } else if b { … }`"],
-]);
 
 function foreignWord(at: IToken, instead: string): Wording {
   return {

@@ -62,7 +62,7 @@ export function drawingOf(module: Module): Drawing {
 /** Width divided by height of a graph in columns, and the height from which on there are columns. */
 const [aspect, leastHeight] = [1.3, 1700];
 
-/** Frames are around blocks of at most so many nodes; around larger ones, they would say little. */
+/** The most nodes of a block that has a frame: around a larger one, it would say little. */
 const largestFramed = 60;
 
 /** Around the drawing, and for the title above it. */

@@ -34,13 +34,13 @@ export interface Seeker {
   failed(): void;
 }
 
-/** While so many samples miss for each that does not, drawing at random is not enough. */
+/** If this many samples miss for each one that fits, drawing at random is not enough. */
 const mostMisses = 20;
 
-/** After so many failures the wishes contradict each other, or what ops can have. */
+/** After this many failures, the wishes contradict each other or what an op accepts. */
 const mostFailures = 60;
 
-/** After so many failures a variation is given up: the rule applies without it. */
+/** After this many failures, a variation is given up: the rule applies without it. */
 const mostVaried = 4;
 
 export function createSeeker(rule: UserRule, seed: number): Seeker {
