@@ -90,8 +90,17 @@ export function titleOf(target: string): string {
   return targetTitles[target] ?? target;
 }
 
-export function kibibytes(bytes: number): string {
-  return `${(bytes / 1024).toFixed(bytes < 100 * 1024 ? 1 : 0)} KiB`;
+/** A sentence in which targets are called as on the page. */
+export function withTitles(said: string): string {
+  const text = said.replace(/\b(?:js|wasm|wgsl)\b/g, titleOf);
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** A size in KiB, or MiB if it is larger. */
+export function bytesText(bytes: number): string {
+  const kibibytes = bytes / 1024;
+  if (kibibytes >= 1000) return `${(kibibytes / 1024).toFixed(1)} MiB`;
+  return `${kibibytes.toFixed(kibibytes < 100 ? 1 : 0)} KiB`;
 }
 
 export function duration(milliseconds: number): string {

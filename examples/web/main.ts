@@ -3,12 +3,13 @@
 import type { Net } from "../../src/runtime/types.js";
 import labelText from "../fashion_mnist.labels.txt?raw";
 import trueLabelText from "../images/labels.txt?raw";
-import { addChoice, duration, element, kibibytes, showBars, showFacts, titleOf } from "./controls.js";
+import { addChoice, bytesText, duration, element, showBars, showFacts, titleOf } from "./controls.js";
 import { createNets, messageOf } from "./loading.js";
 import { createLoop } from "./loop.js";
 import { keepFiles } from "./offline.js";
-import { addOpening } from "./opening.js";
+import { addOpening, createOpener } from "./opening.js";
 import { createPad, paint } from "./pad.js";
+import type { Picture } from "./picture.js";
 import { readPicture, toInput } from "./picture.js";
 import type { Choice, Timing } from "./programs.js";
 import { loadProgram, readManifest, sleep, threadCounts, time, whyNot } from "./programs.js";
@@ -115,8 +116,8 @@ function showProgram(timing: Timing | undefined): void {
       timing ? `median of ${timing.samples} × ${timing.runs} warm runs` : "",
     ],
     ["Computed by", titleOf(choice.target), threadsText(threads ?? 1)],
-    ["Module", kibibytes(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],
-    ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
+    ["Module", bytesText(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],
+    ["Weights", bytesText(program?.weightBytes ?? 0), "f32"],
   ]);
 }
 
@@ -136,19 +137,17 @@ function choose(change: Partial<Choice>): void {
   loop.request();
 }
 
-async function open(file: Blob, name: string): Promise<void> {
-  try {
-    const { gray, isInverted } = await readPicture(file, name);
-    pad.show(gray);
-    if (isInverted)
-      message.textContent = "Inverted, since the network was trained on light clothes on a dark background.";
-  } catch (error) {
-    message.textContent = messageOf(error);
-  }
-}
+const say = (said: string): void => {
+  message.textContent = said;
+};
 
-async function openExample(path: string, url: string): Promise<void> {
-  await open(await (await fetch(url)).blob(), path);
+const opener = createOpener<Picture>(({ gray, isInverted }) => {
+  pad.show(gray);
+  if (isInverted) say("Inverted, since the network was trained on light clothes on a dark background.");
+}, say);
+
+function openExample(path: string, url: string): Promise<void> {
+  return opener.open(async () => readPicture(await (await fetch(url)).blob(), path));
 }
 
 function addTools(): void {
@@ -215,11 +214,7 @@ function percent(share: number): string {
 }
 
 addTools();
-addOpening(
-  element("drop"),
-  (file) => void open(file, file.name),
-  (said) => (message.textContent = said),
-);
+addOpening(element("drop"), (file) => void opener.open(() => readPicture(file, file.name)), say);
 addExamples();
 await addSetup();
 const [example] = Object.entries(exampleUrls);

@@ -6,6 +6,13 @@ import { readBitmap } from "./opening.js";
 /** Width and height of the nets' input, in pixels. */
 export const side = 28;
 
+/** A picture as the nets see it. */
+export interface Picture {
+  /** 28×28 values from 0 to 255. */
+  readonly gray: Uint8Array;
+  readonly isInverted: boolean;
+}
+
 /** The browser decodes pictures up to this size directly; it makes a smaller copy of larger ones first. */
 const largestSide = 2048;
 
@@ -13,10 +20,7 @@ const largestSide = 2048;
  * Reads an image file as 28×28 gray values from 0 to 255. A picture with a light background is inverted, because the training images are
  * white on black. Transparent parts count as black. Throws an `Error` with a message for the user.
  */
-export async function readPicture(
-  file: Blob,
-  name: string,
-): Promise<{ gray: Uint8Array; isInverted: boolean }> {
+export async function readPicture(file: Blob, name: string): Promise<Picture> {
   const bitmap = await readBitmap(file, name);
   const shrink = Math.min(1, largestSide / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * shrink));

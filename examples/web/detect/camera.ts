@@ -5,18 +5,19 @@ export interface Camera {
   start(next: () => void, ended: () => void): Promise<void>;
   stop(): void;
   readonly isOn: boolean;
-  /** A copy of the frame that is there now. */
-  frame(): Promise<ImageBitmap>;
+  /** A copy of the frame that is there now; undefined if the camera is off. */
+  frame(): Promise<ImageBitmap | undefined>;
   /** Calls `next` once, when there is another frame. */
   wait(next: () => void): void;
 }
 
-/** Frames of this size are large enough for the nets. */
-const wanted: MediaStreamConstraints = {
-  video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } },
-};
+/** Which camera of a phone is used: the one that sees its user, or the other one. */
+export type Facing = "user" | "environment";
 
-export function createCamera(): Camera {
+/** Frames of this size are large enough for the nets. */
+const size = { width: { ideal: 640 }, height: { ideal: 480 } };
+
+export function createCamera(facingMode: Facing): Camera {
   const video = document.createElement("video");
   video.muted = true;
   video.playsInline = true;
@@ -30,7 +31,7 @@ export function createCamera(): Camera {
       // Browsers hide cameras from pages that are not encrypted.
       if (!("mediaDevices" in navigator)) throw new Error(insecure);
       try {
-        stream = await navigator.mediaDevices.getUserMedia(wanted);
+        stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode, ...size } });
         video.srcObject = stream;
         await video.play();
       } catch (error) {
@@ -50,7 +51,14 @@ export function createCamera(): Camera {
       stream = undefined;
       video.srcObject = null;
     },
-    frame: () => createImageBitmap(video),
+    async frame() {
+      try {
+        return await createImageBitmap(video);
+      } catch (error) {
+        if (camera.isOn) throw error;
+        return undefined;
+      }
+    },
     wait(next) {
       video.requestVideoFrameCallback(next);
     },

@@ -2,6 +2,7 @@
 
 import type { PictureInput } from "../../../src/runtime/pixels.js";
 import type { LoadingOptions } from "../loading.js";
+import type { Facing } from "./camera.js";
 import type { Found } from "./finding.js";
 
 /** What is shown and given to nets. */
@@ -34,8 +35,10 @@ export interface Detector {
   readonly modules: Readonly<Record<string, () => Promise<DetectorModule>>>;
   /** What it finds: one, and several. */
   readonly noun: readonly [one: string, several: string];
-  /** The picture that the page shows first. */
-  readonly example: { readonly url: string; readonly title: string };
+  /** The camera that the page starts on a phone. What the one that sees the user shows is mirrored. */
+  readonly facing: Facing;
+  /** The address of the picture that the page shows first. */
+  readonly example: string;
   /** Finds everything with a score above 0.1, the least threshold. */
   readonly find: (net: DetectorNet, picture: Source) => Promise<Found[]>;
 }

@@ -9,6 +9,8 @@ export interface Size {
 export interface Found {
   /** In pixels of the picture, one after another along the outline. */
   readonly corners: readonly (readonly [x: number, y: number])[];
+  /** Such as the eyes of a face, in pixels of the picture. */
+  readonly points?: readonly (readonly [x: number, y: number])[];
   /** From 0 to 1. */
   readonly score: number;
 }

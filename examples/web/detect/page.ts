@@ -1,10 +1,10 @@
 // A page that finds something in pictures: from the camera, or one that is opened. Targets and threshold can be changed at any time.
 
-import { addChoice, duration, element, kibibytes, showFacts, titleOf } from "../controls.js";
+import { addChoice, bytesText, duration, element, showFacts, titleOf, withTitles } from "../controls.js";
 import { createNets, messageOf } from "../loading.js";
 import { createLoop } from "../loop.js";
 import { keepFiles } from "../offline.js";
-import { addOpening, readBitmap } from "../opening.js";
+import { addOpening, createOpener, readBitmap } from "../opening.js";
 import { readManifest, sleep, threadCounts, whyNot } from "../programs.js";
 import { createCamera } from "./camera.js";
 import type { Detector, DetectorModule, DetectorNet, Source } from "./detector.js";
@@ -15,8 +15,10 @@ import { draw, sizeOf } from "./stage.js";
 const timed = 9;
 /** A picture that does not move is run again for its time, for at most as many milliseconds. */
 const timingBudget = 400;
+/** While the camera runs, numbers stay for as many milliseconds, so that they can be read. */
+const steady = 500;
 
-export async function openPage({ name, modules, noun, example, find }: Detector): Promise<void> {
+export async function openPage({ name, modules, noun, facing, example, find }: Detector): Promise<void> {
   const program = readManifest().detectors.find((one) => one.name === name);
   const [open] = Object.values(modules);
   if (!program || !open) throw new Error("The network is not compiled yet; npm run web compiles it.");
@@ -24,7 +26,7 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
   const message = element("message");
   const threshold = element("threshold", HTMLInputElement);
   const cameraButton = element("camera");
-  const camera = createCamera();
+  const camera = createCamera(facing);
   const threads =
     threadCounts()
       .filter((count) => count <= 4)
@@ -37,7 +39,14 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
     | undefined;
   let frames = 0;
   let times: number[] = [];
+  /** When numbers were shown last. */
+  let told = 0;
+  let isStarting = false;
 
+  const say = (said: string): void => {
+    message.textContent = said;
+  };
+  const opener = createOpener<Source>(setStill, say);
   const loop = createLoop(turn);
   const nets = createNets<string, DetectorNet>({
     panel: element("loading"),
@@ -54,17 +63,24 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
   async function turn(signal: AbortSignal): Promise<void> {
     try {
       const net = await nets.of(target);
-      if (!net) return;
+      if (!net) {
+        if (!isCurrent()) element("count").textContent = "…";
+        return;
+      }
       const picture = camera.isOn ? await camera.frame() : still;
       if (!picture) return;
       const found = await timedFind(net, picture);
+      if (signal.aborted) {
+        release(picture);
+        return;
+      }
       show(picture, found, net);
       if (camera.isOn) camera.wait(() => loop.request());
       else await timeMore(net, picture, signal);
     } catch (error) {
       // A GPU may be gone or a worker may have ended: the next turn loads the net again.
       nets.unload();
-      message.textContent = messageOf(error);
+      say(messageOf(error));
     }
   }
 
@@ -86,21 +102,34 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
   }
 
   function show(picture: Source, found: readonly Found[], net: DetectorNet): void {
-    if (shown && shown.picture !== picture && shown.picture !== still && "close" in shown.picture)
-      shown.picture.close();
+    const before = shown?.picture;
     shown = { picture, found, net };
+    if (before) release(before);
     frames++;
+    if (camera.isOn) canvas.classList.toggle("mirrored", facing === "user");
     redraw();
+    if (camera.isOn && performance.now() - told < steady) return;
+    showScores();
     showProgram();
   }
+
+  /** Frees a frame or a picture that is not shown any more. */
+  function release(picture: Source): void {
+    if (picture !== still && picture !== shown?.picture && "close" in picture) picture.close();
+  }
+
+  /** Whether the marks are those of what is to be seen. */
+  const isCurrent = (): boolean => camera.isOn || shown?.picture === still;
 
   /** Those whose score reaches the threshold. */
   const accepted = (): readonly Found[] =>
     shown?.found.filter(({ score }) => score >= threshold.valueAsNumber / 100) ?? [];
 
   function redraw(): void {
-    element("least").textContent = `${threshold.value} %`;
-    if (!shown) return;
+    const least = `${threshold.value} %`;
+    element("least").textContent = least;
+    threshold.setAttribute("aria-valuetext", least);
+    if (!shown || !isCurrent()) return;
     const found = accepted();
     draw(canvas, shown.picture, found);
     const count =
@@ -108,6 +137,11 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
     // Readers of the screen read each change out.
     if (element("count").textContent !== count) element("count").textContent = count;
     canvas.setAttribute("aria-label", `The picture; found: ${count}`);
+  }
+
+  function showScores(): void {
+    if (!shown || !isCurrent()) return;
+    const found = accepted();
     const rejected = shown.found.length - found.length;
     element("scores").textContent = [
       found.length > 0 &&
@@ -122,6 +156,7 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
   }
 
   function showProgram(): void {
+    told = performance.now();
     const middle = [...times].sort((a, b) => a - b)[times.length >> 1];
     const net = shown?.net;
     const used = net && (target === "auto" || target === net.target.name) ? net : undefined;
@@ -136,43 +171,38 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
         used ? titleOf(used.target.name) : "…",
         used?.target.name === "wasm" ? `threads: ${used.threads ?? 1}` : "",
       ],
-      ["Module", kibibytes(program?.moduleBytes ?? 0), "gzipped, for all targets"],
-      ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
+      ["Module", bytesText(program?.moduleBytes ?? 0), "gzipped, for all targets"],
+      ["Weights", bytesText(program?.weightBytes ?? 0), "f32"],
     ]);
-    element("why").textContent = used && target === "auto" ? `Automatic: ${used.target.reason}.` : "";
+    element("why").textContent = used && target === "auto" ? withTitles(used.target.reason) : "";
   }
 
   function setStill(picture: Source): void {
     if (camera.isOn) stopCamera();
     still = picture;
-    message.textContent = "";
+    say("");
+    // The picture is there at once, the marks follow when the net is loaded and has run.
+    canvas.classList.remove("mirrored");
+    canvas.setAttribute("aria-label", "The picture");
+    element("scores").textContent = "";
+    draw(canvas, picture, []);
     loop.request();
   }
 
-  async function openFile(file: File): Promise<void> {
-    try {
-      setStill(await readBitmap(file, file.name));
-    } catch (error) {
-      message.textContent = messageOf(error);
-    }
-  }
-
-  async function openExample(): Promise<void> {
+  async function readExample(): Promise<Source> {
     const image = new Image();
-    image.src = example.url;
-    image.alt = example.title;
-    try {
-      await image.decode();
-      setStill(image);
-    } catch {
-      message.textContent = "The example cannot be read. Open a picture of your own.";
-    }
+    image.src = example;
+    await image.decode().catch(() => {
+      throw new Error("The example cannot be read. Open a picture of your own.");
+    });
+    return image;
   }
 
   function stopCamera(): void {
     camera.stop();
-    still = shown?.picture;
+    still = shown?.picture ?? still;
     cameraButton.textContent = "Start the camera";
+    loop.request();
   }
 
   async function switchCamera(): Promise<void> {
@@ -180,19 +210,25 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
       stopCamera();
       return;
     }
-    message.textContent = "";
+    // Browsers may ask the user first.
+    if (isStarting) return;
+    isStarting = true;
+    opener.forget();
+    say("");
     try {
       await camera.start(
         () => loop.request(),
         () => {
           stopCamera();
-          message.textContent = "The camera was disconnected.";
+          say("The camera was disconnected.");
         },
       );
       times = [];
       cameraButton.textContent = "Stop the camera";
     } catch (error) {
-      message.textContent = messageOf(error);
+      say(messageOf(error));
+    } finally {
+      isStarting = false;
     }
   }
 
@@ -206,7 +242,7 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
     }
     addChoice(element("targets"), options, target, (value) => {
       target = value;
-      message.textContent = "";
+      say("");
       nets.abandon();
       times = [];
       showProgram();
@@ -218,13 +254,16 @@ export async function openPage({ name, modules, noun, example, find }: Detector)
   }
 
   cameraButton.addEventListener("click", switchCamera);
-  element("example").addEventListener("click", openExample);
-  threshold.addEventListener("input", redraw);
-  addOpening(element("drop"), openFile, (said) => (message.textContent = said));
+  element("example").addEventListener("click", () => opener.open(readExample));
+  threshold.addEventListener("input", () => {
+    redraw();
+    showScores();
+  });
+  addOpening(element("drop"), (file) => void opener.open(() => readBitmap(file, file.name)), say);
   redraw();
   showProgram();
   await addTargets();
-  await openExample();
+  await opener.open(readExample);
 
   const now = (): Finding | undefined =>
     shown && { target: shown.net.target.name, size: sizeOf(shown.picture), found: accepted(), frames };

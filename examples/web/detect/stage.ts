@@ -13,7 +13,11 @@ export function sizeOf(picture: Source): Size {
     : { width: picture.width, height: picture.height };
 }
 
-/** Draws a picture and outlines over it; corners are in pixels of the picture. */
+/** A dark line under a light one is seen on every ground. */
+const dark = "#00000090";
+const light = "#4de0c2";
+
+/** Draws a picture, with outlines and points over it. */
 export function draw(canvas: HTMLCanvasElement, picture: Source, found: readonly Found[]): void {
   const { width, height } = sizeOf(picture);
   const scale = Math.min(1, largestSide / Math.max(width, height));
@@ -27,18 +31,28 @@ export function draw(canvas: HTMLCanvasElement, picture: Source, found: readonly
   context.drawImage(picture, 0, 0, ...wanted);
   context.lineJoin = "round";
   const thick = Math.max(2, Math.max(...wanted) / 240);
-  for (const { corners } of found) {
+  for (const { corners, points = [] } of found) {
     context.beginPath();
     for (const [x, y] of corners) context.lineTo(x * scale, y * scale);
     context.closePath();
-    // A dark line under a light one is seen on every ground.
     for (const [color, line] of [
-      ["#00000090", 2 * thick],
-      ["#4de0c2", thick],
+      [dark, 2 * thick],
+      [light, thick],
     ] as const) {
       context.strokeStyle = color;
       context.lineWidth = line;
       context.stroke();
+    }
+    for (const [x, y] of points) {
+      for (const [color, radius] of [
+        [dark, 1.6 * thick],
+        [light, 1.1 * thick],
+      ] as const) {
+        context.fillStyle = color;
+        context.beginPath();
+        context.arc(x * scale, y * scale, radius, 0, 2 * Math.PI);
+        context.fill();
+      }
     }
   }
 }

@@ -11,7 +11,8 @@ await openPage({
   name: "text",
   modules,
   noun: ["line of text", "lines of text"],
-  example: { url: textUrl, title: "A drawn notice" },
+  facing: "environment",
+  example: textUrl,
   async find(net, picture) {
     const [map] = Object.values(await net.run({ x: picture }));
     const input = net.pictures["x"];

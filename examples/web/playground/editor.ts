@@ -93,7 +93,10 @@ export function createEditor(parent: HTMLElement, changed: () => void): Editor {
         ...defaultKeymap,
         indentWithTab,
       ]),
-      EditorView.contentAttributes.of({ "aria-label": "The text of the model" }),
+      EditorView.contentAttributes.of({
+        "aria-label": "The text of the model",
+        "aria-describedby": "editor-help",
+      }),
       EditorView.updateListener.of(({ docChanged }) => {
         if (docChanged) changed();
       }),

@@ -2,7 +2,7 @@
 
 import fmMobile from "../../fm_mobile.safetensors?url";
 import fmResnet from "../../fm_resnet16.safetensors?url";
-import { addChoice, duration, element, kibibytes, showFacts, textOf, titleOf } from "../controls.js";
+import { addChoice, bytesText, duration, element, showFacts, textOf, titleOf } from "../controls.js";
 import { keepFiles } from "../offline.js";
 import type { Editor } from "./editor.js";
 import { createEditor } from "./editor.js";
@@ -190,7 +190,7 @@ function showFilm({ name, page }: Film): void {
   link.download = `${name}.html`;
   link.href = filmAddress;
   link.textContent = `Save ${link.download}`;
-  const size = kibibytes(file.size);
+  const size = bytesText(file.size);
   view.replaceChildren(
     textOf(
       "p",
@@ -236,10 +236,10 @@ function showNumbers(): void {
     ["MACs", count(macs), "multiply-accumulates of a run"],
     [
       "Module",
-      sizes ? kibibytes(sizes.module) : "…",
+      sizes ? bytesText(sizes.module) : "…",
       sizes ? `gzipped; ${sizes.kernels} kernels` : "see Module or Run",
     ],
-    ["Weights", sizes ? kibibytes(sizes.weights) : "…", "as packed"],
+    ["Weights", sizes ? bytesText(sizes.weights) : "…", "as packed"],
     [
       "Time of a run",
       ran ? duration(ran.milliseconds) : "…",
