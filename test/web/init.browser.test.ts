@@ -16,7 +16,7 @@ import type { Browser, Page } from "playwright-core";
 import { build, createServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cleave } from "../cli/terminal.js";
-import { hasChromium, launch, watch } from "./chromium.js";
+import { hasChromium, launch, serve, watch } from "./chromium.js";
 import { root } from "./site.js";
 
 // Vite refuses to serve what lies in the folder of another server's pages; the space must be quoted in scripts.
@@ -52,15 +52,17 @@ describe("what is refused, and nothing is written", () => {
     [
       "a module that a page cannot import",
       "d",
-      ["plain.net", "--", "--format", "cjs"],
-      /^error\[wrong-option\]: the page imports an ES module, so --format has no place here/,
+      ["plain.net", "--format", "cjs"],
+      /^error\[wrong-option\]: --format has no place here: the page imports an ES module from its folder model/,
     ],
     [
-      "options without a model",
-      "c",
-      ["--", "--image"],
-      /^error\[cannot-read\]: options need a model before them/,
+      "another folder for the module",
+      "d",
+      ["plain.net", "--output=out"],
+      /^error\[wrong-option\]: --output=out has no place here/,
     ],
+    ["a short option", "d", ["plain.net", "-o", "out"], /^error\[wrong-option\]: -o has no place here/],
+    ["options without a model", "c", ["--image"], /^error\[cannot-read\]: options need a model before them/],
   ] as const)("%s", async (_, name, more, message) => {
     mkdirSync(join(folder, "full"), { recursive: true });
     writeFileSync(join(folder, "full/notes.txt"), "mine");
@@ -74,8 +76,22 @@ describe("what is refused, and nothing is written", () => {
     if (!name.startsWith("full")) expect(existsSync(join(folder, name))).toBe(false);
   });
 
+  test("a folder without a name", async () => {
+    const before = readdirSync(".");
+    const { code, out, err } = await cleave("init", "");
+    expect(err).toBe("error[cannot-write]: the folder has no name\n");
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(readdirSync(".")).toEqual(before);
+  });
+
+  test("an option in the place of the folder", async () => {
+    const { code, err } = await cleave("init", "--image", "page");
+    expect(err).toContain("error: a folder must come first, not --image");
+    expect(code).toBe(2);
+  });
+
   test("an option that `cleave compile` does not have", async () => {
-    const { code, err } = await cleave("init", join(folder, "d"), blazeface, "--", "--imagine");
+    const { code, err } = await cleave("init", join(folder, "d"), blazeface, "--imagine");
     expect(err).toContain("unknown option '--imagine'");
     expect(code).toBe(2);
     expect(existsSync(join(folder, "d"))).toBe(false);
@@ -89,17 +105,29 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   }, 60_000);
   afterAll(() => browser?.close());
 
-  /** Opens the page, has it answer to a picture, and sees that nothing went wrong. */
-  async function answerAt(address: string, picture: string): Promise<string> {
+  /** Opens the page, has it answer to a picture, and sees that nothing went wrong; Retry loads what does not come at first. */
+  async function answerAt(address: string, picture: string, missing?: string): Promise<string> {
     const page: Page = await browser.newPage();
     const { problems } = watch(page);
     try {
+      if (missing !== undefined) await page.route(missing, (route) => route.abort());
       await page.goto(address);
+      const retry = page.getByRole("button", { name: "Retry" });
+      if (missing !== undefined) {
+        await retry.waitFor();
+        expect(await page.locator("#result").textContent()).toContain("cannot read the weights");
+        await page.unroute(missing);
+        await retry.click();
+        expect(problems.splice(0).every((text) => text.includes("Failed to load resource"))).toBe(true);
+      }
       await expect.poll(() => page.locator("#file").isEnabled(), { timeout: 20_000 }).toBe(true);
       expect(await page.locator("#progress").isHidden()).toBe(true);
+      expect(await retry.isHidden()).toBe(true);
+      await page.setInputFiles("#file", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("a") });
+      await expect.poll(() => page.locator("#result").textContent()).toContain("cannot read this file");
       await page.setInputFiles("#file", picture);
       const result = page.locator("#result");
-      await expect.poll(() => result.textContent(), { timeout: 20_000 }).not.toBe("");
+      await expect.poll(() => result.textContent(), { timeout: 20_000 }).toContain("\n");
       expect(await page.locator("#picture").isVisible()).toBe(true);
       expect(problems).toEqual([]);
       return (await result.textContent()) ?? "";
@@ -123,6 +151,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       "main.js",
       "model",
       "package.json",
+      "vite.config.js",
     ]);
     const { scripts, devDependencies, dependencies } = JSON.parse(
       readFileSync(join(dir, "package.json"), "utf8"),
@@ -151,15 +180,17 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       await development.close();
     }
     await build({ root: dir, logLevel: "silent" });
-    const server = await preview({
-      root: dir,
-      logLevel: "silent",
-      preview: { port: 4792, host: "localhost" },
-    });
+    // In a folder of a server, and weights that do not come at first.
+    const server = await serve((path) => {
+      const file = join(dir, "dist", path === "/deep/" ? "index.html" : path.replace("/deep/", ""));
+      return path.startsWith("/deep/") && existsSync(file) ? readFileSync(file) : undefined;
+    }, {});
     try {
-      expect(await answerAt(server.resolvedUrls!.local[0]!, boot)).toMatch(/^Ankle boot: \d\d\.\d %\n/);
+      expect(await answerAt(`${server.url}/deep/`, boot, "**/*.safetensors")).toMatch(
+        /^Ankle boot: \d\d\.\d %\n/,
+      );
     } finally {
-      await server.close();
+      server.close();
     }
   }, 120_000);
 

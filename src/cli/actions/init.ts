@@ -23,26 +23,18 @@ const example = {
 };
 
 /**
- * Makes a folder with a page, and its net in `model/`. `compile` runs `cleave compile`; if it fails, no page is written. The script that
+ * Makes a folder with a page, and its net in `model/`. `words` are a model, if one is named, and options for it. `compile` runs `cleave compile`; if it fails, no page is written. The script that
  * compiles again calls this same Cleave, from the folder in which the command was called, so that all paths mean the same.
  */
 export async function makePage(
   dir: string,
-  model: string | undefined,
-  options: readonly string[],
+  words: readonly string[],
   compile: (argv: readonly string[]) => Promise<void>,
   session: Session,
 ): Promise<void> {
   const { terminal } = session;
-  const problem = model?.startsWith("-")
-    ? error("cannot-read", "options need a model before them", {
-        help: [`for example cleave init ${lineText(dir)} model.onnx -- ${lineText(model)}`],
-      })
-    : options.some((option) => /^--format(=|$)/.test(option))
-      ? error("wrong-option", "the page imports an ES module, so --format has no place here", {
-          help: ["cleave compile --format writes the other kinds of modules"],
-        })
-      : folderProblem(dir);
+  const [model, ...options] = words.filter((word) => word !== "--");
+  const problem = wordProblem(dir, model, options) ?? folderProblem(dir);
   if (problem) {
     session.code = report(terminal, [problem], new Map());
     return;
@@ -82,11 +74,32 @@ export async function makePage(
       .map((name) => lineText(join(dir, name)))
       .join(", ")}\n`,
   );
-  terminal.out(`\nNow:\n  cd ${quoted(dir)}\n  npm install\n  npm run dev\n`);
+  const enter = resolve(dir) === here ? "" : `  cd ${quoted(dir)}\n`;
+  terminal.out(`\nNow:\n${enter}  npm install\n  npm run dev\n`);
+}
+
+/** Why a page cannot be made with a model and options of `cleave compile`. */
+function wordProblem(
+  dir: string,
+  model: string | undefined,
+  options: readonly string[],
+): Diagnostic | undefined {
+  if (model?.startsWith("-"))
+    return error("cannot-read", "options need a model before them", {
+      help: [`for example cleave init ${lineText(dir)} model.onnx ${lineText(model)}`],
+    });
+  const own = options.find((option) => /^(--(format|output|json)(=|$)|-o)/.test(option));
+  if (own === undefined) return undefined;
+  return error(
+    "wrong-option",
+    `${lineText(own)} has no place here: the page imports an ES module from its folder model`,
+    { help: ["cleave compile writes other modules, into any folder"] },
+  );
 }
 
 /** Why a page cannot be made in a folder. A repository of Git may be there already. */
 function folderProblem(dir: string): Diagnostic | undefined {
+  if (dir === "") return error("cannot-write", "the folder has no name");
   try {
     const there = readdirSync(dir).filter((name) => name !== ".git");
     if (there.length === 0) return undefined;

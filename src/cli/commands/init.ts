@@ -1,6 +1,7 @@
 // `cleave init`: makes a web page around a compiled model.
 
 import type { Command } from "commander";
+import { exit } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
 
 export function addInit(root: Command, session: Session): void {
@@ -12,20 +13,27 @@ export function addInit(root: Command, session: Session): void {
       "[model]",
       "a model that takes pictures; by default a trained example, which classifies clothes",
     )
-    .argument("[options...]", "after `--`: options of `cleave compile` for the model")
+    .argument("[options...]", "options of `cleave compile` for the model")
+    .usage("<dir> [model] [options of `cleave compile`]")
     .addHelpText("after", help)
-    .action(async (dir: string, model: string | undefined, options: readonly string[]) => {
-      const { makePage } = await import("../actions/init.js");
-      const compile = async (argv: readonly string[]): Promise<void> => {
-        await root.parseAsync(["compile", ...argv], { from: "user" });
-      };
-      await makePage(dir, model, options, compile, session);
-    });
+    // `cleave compile` knows them, or does not.
+    .allowUnknownOption()
+    .action(
+      async (dir: string, model: string | undefined, options: readonly string[], _, command: Command) => {
+        if (dir.startsWith("-"))
+          command.error(`error: a folder must come first, not ${dir}`, { exitCode: exit.wrongUsage });
+        const { makePage } = await import("../actions/init.js");
+        const compile = async (argv: readonly string[]): Promise<void> => {
+          await root.parseAsync(["compile", ...argv], { from: "user" });
+        };
+        await makePage(dir, model === undefined ? [] : [model, ...options], compile, session);
+      },
+    );
 }
 
 const help = `
 Examples:
   cleave init page
-  cleave init page faces.onnx -- --scale 1/127.5 --mean 1 --fit contain
-  cleave init page net.onnx -- --dim height=224 --dim width=224 --labels labels.txt --task classify
+  cleave init page faces.onnx --scale 1/127.5 --mean 1 --fit contain
+  cleave init page net.onnx --dim height=224 --dim width=224 --labels labels.txt --task classify
 `;

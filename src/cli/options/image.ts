@@ -100,9 +100,12 @@ export function imageOptions(options: ImageOptions): ImageOptions {
 }
 
 function numberOption(text: string): number {
-  const [numerator, denominator = "1"] = text.split("/");
-  const value = Number(numerator) / Number(denominator);
-  if (!Number.isFinite(value) || text === "")
+  const parts = text.split("/");
+  const [numerator = Number.NaN, denominator = 1] = parts.map((part) =>
+    part.trim() === "" ? Number.NaN : Number(part),
+  );
+  const value = numerator / denominator;
+  if (!Number.isFinite(value) || parts.length > 2)
     throw new InvalidArgumentError("it must be a number, such as 0.5 or 1/255.");
   return value;
 }

@@ -21,11 +21,19 @@ export function pageFiles({ module, script, classifies }: PageOptions): Readonly
   };
   return {
     "package.json": `${JSON.stringify(description, undefined, 2)}\n`,
+    "vite.config.js": config,
     ".gitignore": "node_modules\ndist\n",
     "index.html": html,
     "main.js": `${opening(module)}${classifies ? classes : values}${closing}`,
   };
 }
+
+const config = `/** @type {import("vite").UserConfig} */
+export default {
+  // The built page runs in any folder of a server.
+  base: "./",
+};
+`;
 
 const html = `<!doctype html>
 <html lang="en">
@@ -39,7 +47,7 @@ const html = `<!doctype html>
       body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
       img { display: block; max-width: 100%; max-height: 60vh; margin: 1rem 0; }
       progress { width: 100%; }
-      #result { white-space: pre-line; }
+      #result { white-space: pre-line; overflow-wrap: anywhere; }
     </style>
     <script type="module" src="./main.js"></script>
   </head>
@@ -48,7 +56,8 @@ const html = `<!doctype html>
     <progress id="progress" aria-label="Loading the network"></progress>
     <p><label>Choose a picture: <input id="file" type="file" accept="image/*" disabled /></label></p>
     <img id="picture" alt="The chosen picture" hidden />
-    <output id="result" for="file"></output>
+    <p><output id="result" for="file"></output></p>
+    <button id="retry" type="button" hidden>Retry</button>
   </body>
 </html>
 `;
@@ -58,33 +67,64 @@ const opening = (module: string): string => `// Loads the net, and runs it on ea
 import { load } from ${jsString(`./model/${module}`)};
 
 const progress = document.getElementById("progress");
+const retry = document.getElementById("retry");
 const file = document.getElementById("file");
 const picture = document.getElementById("picture");
 const result = document.getElementById("result");
 
+let net;
+
 /** Loads the net; the bar shows how much of its weights has arrived. */
 async function start() {
-  const net = await load({
-    onProgress({ loaded, total }) {
-      progress.value = loaded / total;
-    },
-  });
+  progress.hidden = false;
+  retry.hidden = true;
+  result.textContent = "";
+  try {
+    net = await load({
+      cache: true, // The browser keeps the weights for the next visit.
+      onProgress({ loaded, total }) {
+        progress.value = loaded / total;
+      },
+    });
+    file.disabled = false;
+  } catch (error) {
+    result.textContent = error.message;
+    retry.hidden = false;
+  }
   progress.hidden = true;
-  file.disabled = false;
-  return net;
+}
+
+/** Shows a picture, and what the net says of it. */
+async function show(chosen) {
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(chosen);
+  result.textContent = "";
+  try {
+    await picture.decode();
+    picture.hidden = false;
+  } catch {
+    picture.hidden = true;
+    result.textContent = "The browser cannot read this file as a picture.";
+    return;
+  }
+  try {
+    result.textContent = await answer();
+  } catch (error) {
+    result.textContent = error.message;
+  }
 }
 
 `;
 
 const classes = `/** What the net says of the picture: the three most probable classes. */
-async function answer(net) {
+async function answer() {
   const found = await net.classify(picture, { top: 3 });
   return found.map(({ label, probability }) => \`\${label}: \${(100 * probability).toFixed(1)} %\`).join("\\n");
 }
 `;
 
 const values = `/** What the net says of the picture: the shape and the range of each output, and its first values. */
-async function answer(net) {
+async function answer() {
   const [input] = Object.keys(net.pictures);
   const outputs = await net.run({ [input]: picture });
   const lines = Object.entries(outputs).map(([name, values]) => {
@@ -98,23 +138,10 @@ async function answer(net) {
 `;
 
 const closing = `
-const loading = start();
-loading.catch((error) => {
-  progress.hidden = true;
-  result.textContent = \`\${error.message} Reload the page to try again.\`;
-});
-
-file.addEventListener("change", async () => {
+retry.addEventListener("click", start);
+file.addEventListener("change", () => {
   const [chosen] = file.files;
-  if (!chosen) return;
-  URL.revokeObjectURL(picture.src);
-  picture.src = URL.createObjectURL(chosen);
-  try {
-    await picture.decode();
-    picture.hidden = false;
-    result.textContent = await answer(await loading);
-  } catch (error) {
-    result.textContent = error.message;
-  }
+  if (chosen) show(chosen);
 });
+start();
 `;
