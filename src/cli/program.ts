@@ -18,6 +18,7 @@ import { addQuantize } from "./commands/quantize.js";
 import { addRun } from "./commands/run.js";
 import { addSplit } from "./commands/split.js";
 import { addVerify } from "./commands/verify.js";
+import { groupItems } from "./options/group.js";
 import { withProgress } from "./output/progress.js";
 import type { Terminal } from "./output/terminal.js";
 import { exit, OutputError } from "./output/terminal.js";
@@ -53,6 +54,7 @@ function program(session: Session): Command {
     .helpCommand("help [command]", "print help for a command")
     .showSuggestionAfterError()
     .showHelpAfterError("(`cleave --help` lists the commands)")
+    .configureHelp({ groupItems })
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
     .addHelpText("after", footer);

@@ -7,12 +7,14 @@ import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { groupsOf, topological } from "#ir/node-order.js";
 import { bytesOf } from "#ir/target.js";
+import type { Preprocess } from "#ir/preprocess.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost, opCount, totalCost } from "#inspect/cost.js";
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
 import type { Counts } from "./counts.js";
 import { countsText } from "./counts.js";
+import { picturesText } from "./pictures.js";
 import { table } from "./table.js";
 
 /** One row: a node, or a fused kernel. */
@@ -46,6 +48,10 @@ export interface ExplainReport {
   readonly name: string;
   /** What the doc comments of the model say about the net, and about what its file defines. */
   readonly docs?: readonly { readonly kind: string; readonly name: string; readonly text: string }[];
+  /** How pictures become values, by input. */
+  readonly pictures?: Readonly<Record<string, Preprocess>>;
+  /** Names of classes, by output. */
+  readonly labels?: Readonly<Record<string, readonly string[]>>;
   readonly before: Explanation;
   readonly after: Explanation;
   readonly counts: Counts;
@@ -80,6 +86,7 @@ export function explainText(report: ExplainReport): string {
   const change = (from: string, to: string) => (from === to ? from : `${from} → ${to}`);
   return [
     ...docsText(report),
+    ...knownText(report),
     `${lineText(report.name)}: as written`,
     rowsText(before),
     "",
@@ -103,6 +110,15 @@ function docsText({ docs = [] }: ExplainReport): string[] {
     ),
     "",
   ];
+}
+
+/** What is known about pictures and classes, with a blank line behind it. */
+function knownText({ pictures = {}, labels = {} }: ExplainReport): string[] {
+  const text = picturesText({
+    pictures: new Map(Object.entries(pictures)),
+    labels: new Map(Object.entries(labels)),
+  });
+  return text === "" ? [] : [text];
 }
 
 function rowsText(explanation: Explanation): string {

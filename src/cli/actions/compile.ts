@@ -5,6 +5,7 @@ import type { Task } from "#compile/classifier.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { given } from "#diagnostic/given.js";
 import { countsOf } from "#report/counts.js";
+import { picturesText } from "#report/pictures.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -86,6 +87,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
+  terminal.out(picturesText(model.graph));
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
   terminal.out(changesText(fitted));
   terminal.out(writtenText(files, options.embedWeights ? undefined : artifact.module));

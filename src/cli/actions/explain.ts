@@ -55,6 +55,10 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
   const explained: ExplainReport = {
     name: model.graph.name,
     ...given({ docs: model.docs?.length ? model.docs : undefined }),
+    ...given({
+      pictures: model.graph.pictures && Object.fromEntries(model.graph.pictures),
+      labels: model.graph.labels && Object.fromEntries(model.graph.labels),
+    }),
     before: explain(model),
     after: explainKernels(optimized.module),
     counts: countsOf(model.graph, {

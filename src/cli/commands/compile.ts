@@ -6,7 +6,7 @@ import { formats } from "#backend/format.js";
 import type { Task } from "#compile/classifier.js";
 import type { CompileOptions } from "../actions/compile.js";
 import { withFitOptions } from "../options/fit.js";
-import { withPictureOptions } from "../options/image.js";
+import { pictureHeading, withPictureOptions } from "../options/image.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import { withQuantizeOption } from "../options/quantize.js";
@@ -41,10 +41,9 @@ export function addCompile(root: Command, session: Session): void {
       new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
     )
     .addOption(
-      new Option(
-        "--task <what>",
-        "what the net does beside `run`: `classify` gives the classes of pictures",
-      ).choices(tasks),
+      new Option("--task <what>", "what the net does beside `run`: `classify` gives the classes of pictures")
+        .choices(tasks)
+        .helpGroup(pictureHeading),
     )
     .option("--json", "print the written files as JSON")
     .action(async (path: string, options: CompileOptions) => {

@@ -6,6 +6,7 @@ import { weightTypes } from "#ir/compact.js";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import { commaList, list, someOf } from "./lists.js";
+import { withGroup } from "./group.js";
 
 /** Options of reading a model. */
 export interface ModelOptions {
@@ -30,46 +31,52 @@ export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlo
 /** The help about the model argument of `cleave import`. */
 export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
 
+const heading = "Model:";
+
 /** Adds the options for reading a model. */
 export function withModelOptions(command: Command): Command {
-  return withImportOptions(command.option("--net <name>", "the net to use, if the file has several")).option(
-    "--weights <file|type>",
-    `file with the weights: safetensors, or a model of another format; or how weights are stored: ${weightTypes.join(", ")} (repeatable; by default each as in its file)`,
-    addWeights,
+  return withGroup(command, heading, () =>
+    withImportOptions(command.option("--net <name>", "the net to use, if the file has several")).option(
+      "--weights <file|type>",
+      `file with the weights: safetensors, or a model of another format; or how weights are stored: ${weightTypes.join(", ")} (repeatable; by default each as in its file)`,
+      addWeights,
+    ),
   );
 }
 
 /** Adds the options for models of all formats, and those that cut models of other formats. */
 export function withImportOptions(command: Command): Command {
   const names = (text: string, all: string[]): string[] => [...all, ...someOf(commaList(text))];
-  return command
-    .addOption(
-      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
-        .argParser(addDimension)
-        .default(new Map<string, number>(), "none"),
-    )
-    .addOption(
-      new Option(
-        "--constant <name=value>",
-        "replace an input by a constant: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
+  return withGroup(command, heading, () =>
+    command
+      .addOption(
+        new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+          .argParser(addDimension)
+          .default(new Map<string, number>(), "none"),
       )
-        .argParser(addConstant)
-        .default(new Map<string, string>(), "none"),
-    )
-    .addOption(
-      list(
-        "--inputs <list>",
-        "ONNX or TensorFlow.js: inner values that become inputs, or inputs with new shapes, such as conv1:1x64x56x56; cuts off the part of the model before them (repeatable)",
-        names,
+      .addOption(
+        new Option(
+          "--constant <name=value>",
+          "replace an input by a constant: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
+        )
+          .argParser(addConstant)
+          .default(new Map<string, string>(), "none"),
+      )
+      .addOption(
+        list(
+          "--inputs <list>",
+          "ONNX or TensorFlow.js: inner values that become inputs, or inputs with new shapes, such as conv1:1x64x56x56; cuts off the part of the model before them (repeatable)",
+          names,
+        ),
+      )
+      .addOption(
+        list(
+          "--outputs <list>",
+          "ONNX or TensorFlow.js: values that become the outputs; cuts off the part of the model after them (repeatable)",
+          names,
+        ),
       ),
-    )
-    .addOption(
-      list(
-        "--outputs <list>",
-        "ONNX or TensorFlow.js: values that become the outputs; cuts off the part of the model after them (repeatable)",
-        names,
-      ),
-    );
+  );
 }
 
 function addWeights(text: string, all: WeightsOption = {}): WeightsOption {

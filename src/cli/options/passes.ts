@@ -13,6 +13,7 @@ import type { ModelOptions } from "./model.js";
 import { collect, commaList, list, someOf } from "./lists.js";
 import type { SplitRequest } from "./split.js";
 import { parseSplit, splitHelp } from "./split.js";
+import { withGroup } from "./group.js";
 
 export interface PassOptions extends Pick<ModelOptions, "weights"> {
   readonly target: TargetName;
@@ -49,21 +50,26 @@ const ofTarget = { f16: "wgsl", adapter: "wgsl", limits: "wgsl", emit: "wgsl", w
 
 /** Adds the options of the passes; `several` says whether the command can compile for several targets at once. */
 export function withPassOptions(command: Command, { several = false } = {}): Command {
+  command.hook("preAction", () => {
+    if (several) separateTargets(command);
+    const { target, targets = [target] } = command.opts<PassOptions>();
+    for (const [name, only] of Object.entries(ofTarget)) {
+      if (targets.includes(only) || command.getOptionValueSource(name) !== "cli") continue;
+      const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      command.error(`error: --${option} is for the target ${only}, not for ${target}`, {
+        exitCode: exit.wrongUsage,
+      });
+    }
+    const quantizes = command.options.some(({ long }) => long === "--quantize");
+    const misused = wrongSamples(command.opts(), quantizes);
+    if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
+  });
+  withGroup(command, "Target:", () => withTargetOptions(command, several));
+  return withGroup(command, "Passes and rules:", () => withRuleOptions(command));
+}
+
+function withTargetOptions(command: Command, several: boolean): Command {
   return command
-    .hook("preAction", () => {
-      if (several) separateTargets(command);
-      const { target, targets = [target] } = command.opts<PassOptions>();
-      for (const [name, only] of Object.entries(ofTarget)) {
-        if (targets.includes(only) || command.getOptionValueSource(name) !== "cli") continue;
-        const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-        command.error(`error: --${option} is for the target ${only}, not for ${target}`, {
-          exitCode: exit.wrongUsage,
-        });
-      }
-      const quantizes = command.options.some(({ long }) => long === "--quantize");
-      const misused = wrongSamples(command.opts(), quantizes);
-      if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
-    })
     .addOption(targetOption(several))
     .addOption(
       new Option("--winograd <on|off>", "use Winograd's algorithm for 3×3 convolutions where it is faster")
@@ -90,7 +96,11 @@ export function withPassOptions(command: Command, { several = false } = {}): Com
         .choices(adapterClasses)
         .default(defaultAdapter),
     )
-    .option("--f16", "target wgsl: store weights and tensors as f16 if the device supports it, else as f32")
+    .option("--f16", "target wgsl: store weights and tensors as f16 if the device supports it, else as f32");
+}
+
+function withRuleOptions(command: Command): Command {
+  return command
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .addOption(rulesAtOption())
     .option("--trust-rules", "apply rules without checking them")

@@ -3,6 +3,8 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { FitOptions } from "./fit.js";
+import { withGroup } from "./group.js";
+import { sampleHeading } from "./samples.js";
 
 /** The value of `--quantize`. */
 export interface QuantizeRequest {
@@ -19,11 +21,13 @@ const forms = "int8, or int8,loss=0.005";
 
 /** Adds the option; `byDefault` is its value if it is not given. */
 export function withQuantizeOption(command: Command, byDefault?: QuantizeRequest): Command {
-  return command.option(
-    "--quantize <how>",
-    `compute with integers of 8 bits, whose ranges are found with --calibrate: int8, or int8,loss=0.005 with the largest loss in the outputs, 0.01 by default; layers stay f32 where it would be exceeded (inf: none do)`,
-    parseQuantize,
-    byDefault,
+  return withGroup(command, sampleHeading, () =>
+    command.option(
+      "--quantize <how>",
+      `compute with integers of 8 bits, whose ranges are found with --calibrate: int8, or int8,loss=0.005 with the largest loss in the outputs, 0.01 by default; layers stay f32 where it would be exceeded (inf: none do)`,
+      parseQuantize,
+      byDefault,
+    ),
   );
 }
 

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { ImageOptions } from "./image.js";
 import { withImageOptions } from "./image.js";
+import { withGroup } from "./group.js";
 import { countOption, seedOption } from "./numbers.js";
 
 export interface SampleOptions extends ImageOptions {
@@ -16,17 +17,22 @@ export interface SampleOptions extends ImageOptions {
 /** Most samples by default: the covariances of 400 and of 2,000 samples give the same results within noise. */
 export const mostSamples = 400;
 
+/** The heading of options of samples in the help. */
+export const sampleHeading = "Samples:";
+
 /** Adds the options for reading samples. */
 export function withSampleOptions(command: Command): Command {
-  return withImageOptions(command)
-    .option(
-      "--calibrate <path>",
-      "samples of the inputs, without labels: a folder of .png, .jpg, .npy or .json files, a .npy file [count, ...input shape] (of bytes: pixels), or a .safetensors file with such a tensor for each input",
-    )
-    .option(
-      "--samples <n>",
-      `number of samples to take, drawn with the seed (default: at most ${mostSamples})`,
-      countOption,
-    )
-    .option("--seed <number>", "seed of all random choices", seedOption, 0);
+  return withGroup(command, sampleHeading, () =>
+    withImageOptions(command)
+      .option(
+        "--calibrate <path>",
+        "samples of the inputs, without labels: a folder of .png, .jpg, .npy or .json files, a .npy file [count, ...input shape] (of bytes: pixels), or a .safetensors file with such a tensor for each input",
+      )
+      .option(
+        "--samples <n>",
+        `number of samples to take, drawn with the seed (default: at most ${mostSamples})`,
+        countOption,
+      )
+      .option("--seed <number>", "seed of all random choices", seedOption, 0),
+  );
 }

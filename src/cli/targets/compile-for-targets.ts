@@ -13,6 +13,7 @@ import { writeAutoSteps } from "#node/write-module.js";
 import type { Model } from "#node/read-model.js";
 import type { QuantizedNet } from "#quantize/quantize-net.js";
 import { countsOf, countsText } from "#report/counts.js";
+import { picturesText } from "#report/pictures.js";
 import type { WithQuantize } from "../options/quantize.js";
 import { optimizeModel } from "../model/optimize.js";
 import { changesText } from "../quantize/changes.js";
@@ -64,6 +65,7 @@ export async function compileForTargets(
     `${lineText(model.graph.name)}: the net takes the first of these targets that can run where it is loaded\n`,
   );
   terminal.out(lines.join(""));
+  terminal.out(picturesText(model.graph));
   const flushed = greatest(
     artifact.targets.map(({ flushedWeights }) => flushedWeights),
     0,
