@@ -52,6 +52,8 @@ const files: Record<string, string> = {
   "two.net":
     'net two {\n  input a: f32[N, 8, 8, 3]\n  input b: f32[N, 8, 8, 1]\n  output y labels("cat", "dog", "owl") = global_avg_pool(a)\n  output z = global_avg_pool(b)\n}\n',
   "two.txt": "cat\ndog\n",
+  "pictured.net":
+    'net pictured {\n  input a: f32[N, 8, 8, 3] preprocess(scale=1/127.5, mean=1, fit=contain, pad=114, order=bgr)\n  output y labels("c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c\u001b12") = a |> global_avg_pool |> dense(units=13)\n}\n',
   "infinite.net":
     "net infinite {\n  input x: f32[1, 1]\n  output y = clip(x * 0 + 1, low=2)\n  output z = y / (x - x)\n}\n",
   "many.net": `net many {\n  input x: f32[1, 4]\n  param w: f32[4, 5] = [${"[1, 2, 3, 4, 5], ".repeat(4).slice(0, -2)}]\n  output y = dense(x, w) |> relu\n}\n`,

@@ -332,6 +332,17 @@ describe("the command line", () => {
     expect(out.length).toBeGreaterThan(100);
   });
 
+  test("the help of a command begins with its own options; the others have headings", async () => {
+    const headings = async (name: string): Promise<string[]> =>
+      [...(await cleave(name, "--help")).out.matchAll(/^([A-Z][^:\n]*):$/gm)].map(
+        ([, heading = ""]) => heading,
+      );
+    const shared = ["Model", "Target", "Passes and rules"];
+    expect(await headings("compile")).toEqual(["Arguments", "Options", ...shared, "Pictures", "Samples"]);
+    expect(await headings("profile")).toEqual(["Arguments", "Options", ...shared]);
+    expect(await headings("fmt")).toEqual(["Arguments", "Options"]);
+  });
+
   test.each([
     [[]],
     [["nothing"]],
