@@ -1,7 +1,6 @@
 // `cleave init`: makes a web page around a compiled model.
 
 import type { Command } from "commander";
-import { exit } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
 
 export function addInit(root: Command, session: Session): void {
@@ -20,8 +19,7 @@ export function addInit(root: Command, session: Session): void {
     .allowUnknownOption()
     .action(
       async (dir: string, model: string | undefined, options: readonly string[], _, command: Command) => {
-        if (dir.startsWith("-"))
-          command.error(`error: a folder must come first, not ${dir}`, { exitCode: exit.wrongUsage });
+        if (dir.startsWith("-")) command.error(`error: a folder must come first, not ${dir}`);
         const { makePage } = await import("../actions/init.js");
         const compile = async (argv: readonly string[]): Promise<void> => {
           await root.parseAsync(["compile", ...argv], { from: "user" });
