@@ -267,3 +267,15 @@ export function markdownTable([head = [], ...rows]: readonly (readonly string[])
   const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
   return [line(head), line(head.map((_, at) => (at < left ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
+
+/** A page with a text between two marks in place of what is there. Throws an `Error` if a mark is missing. */
+export function between(
+  name: string,
+  page: string,
+  [begin, end]: readonly [string, string],
+  text: string,
+): string {
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${name} has no ${from < 0 ? begin : end}`);
+  return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`;
+}

@@ -1,7 +1,7 @@
 // README's table of speed and download, from the results in a browser.
 
 import type { Comparison, PeerResult } from "../results.js";
-import { cpuOf, markdownTable, milliseconds, whereOf } from "../results.js";
+import { between, cpuOf, markdownTable, milliseconds, whereOf } from "../results.js";
 
 const begin = "<!-- speed, written by `npm run bench -- --browser --docs` -->";
 const end = "<!-- /speed -->";
@@ -15,9 +15,7 @@ const others: Readonly<Record<string, string>> = {
 
 /** The text of README with the table of these results between its marks. Throws an `Error` if a mark is missing. */
 export function withSpeed(readme: string, results: readonly Comparison[]): string {
-  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README has no ${from < 0 ? begin : end}`);
-  return `${readme.slice(0, from + begin.length)}\n\n${speedText(results)}\n\n${readme.slice(to)}`;
+  return between("README", readme, [begin, end], speedText(results));
 }
 
 /** The table, and what it was measured on. */

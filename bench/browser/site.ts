@@ -123,6 +123,11 @@ async function bundle(): Promise<Map<string, string>> {
 const sourceFolder = basename(import.meta.dirname) === "browser" ? "." : "browser";
 
 function html(base: string): string {
+  return htmlWith(base, `${base}script/page.js`);
+}
+
+/** A page with a script that imports the packages by their names. */
+export function htmlWith(base: string, script: string): string {
   const map = {
     imports: {
       ...Object.fromEntries(Object.entries(imports).map(([name, file]) => [name, `${base}packages/${file}`])),
@@ -131,11 +136,11 @@ function html(base: string): string {
   };
   return `<!doctype html><meta charset="utf-8"><title>Bench</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify(map)}</script>
-<body><script type="module" src="${base}script/page.js"></script>`;
+<body><script type="module" src="${script}"></script>`;
 }
 
 /** A file of a package, wherever that is installed: in this folder or in the repository. */
-function packageFile(path: string): string | undefined {
+export function packageFile(path: string): string | undefined {
   const parts = path.split("/");
   const name = parts.slice(0, path.startsWith("@") ? 2 : 1).join("/");
   if (!Object.hasOwn(imports, name)) return undefined;

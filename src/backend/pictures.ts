@@ -41,10 +41,19 @@ function pictureInputs({ inputs }: Pick<KernelProgram, "inputs">): PictureInput[
   );
 }
 
+/** Whether some inputs of a program take pictures. */
+export function takesPictures({ inputs }: Pick<KernelProgram, "inputs">): boolean {
+  return inputs.some(({ picture }) => picture !== undefined);
+}
+
 /** What `load` wraps the net in, from the inside out: a function of the runtime and its constant. */
-export function wrappersOf(program: KernelProgram, task: Classifier | undefined): [string, string][] {
+export function wrappersOf(
+  program: KernelProgram,
+  task: Classifier | undefined,
+  withPictures = "withPictures",
+): [string, string][] {
   return [
-    ...(pictureInputs(program).length > 0 ? [["withPictures", "pictures"] as [string, string]] : []),
+    ...(takesPictures(program) ? [[withPictures, "pictures"] as [string, string]] : []),
     ...(task ? [["withClassify", "classifier"] as [string, string]] : []),
   ];
 }
@@ -69,7 +78,7 @@ export function picturesText(program: KernelProgram, task: Classifier | undefine
 /** The parts of the runtime for them. */
 export function picturesRuntime(program: KernelProgram, task: Classifier | undefined): string[] {
   return [
-    ...(pictureInputs(program).length > 0 ? [runtimeTexts.pictures] : []),
+    ...(takesPictures(program) ? [runtimeTexts.pictures] : []),
     ...(task ? [runtimeTexts.classify] : []),
   ];
 }

@@ -26,6 +26,7 @@ const parts = {
     "wgsl/subgroups",
     "wgsl/error",
   ],
+  gpuPictures: ["wgsl/pictures"],
   words: ["wgsl/words"],
   erf: ["erf"],
   roundHalfEven: ["round"],

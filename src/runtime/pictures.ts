@@ -45,8 +45,32 @@ interface Runs {
   runSync?(inputs: Values, options?: object): unknown;
 }
 
-/** The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. */
-export function withPictures<N extends object>(net: N, inputs: readonly PictureInput[]): N {
+/** A picture, its width and height, and the part of it that is given. */
+export interface GivenPicture {
+  readonly picture: Pixels | Drawable;
+  readonly whole: readonly [width: number, height: number];
+  readonly within: Region;
+}
+
+/** Values of pictures that a device makes. */
+interface OnDevice {
+  /** What `run` takes as the input. */
+  readonly values: unknown;
+  /** Rejects if the device could not make them. */
+  readonly done: Promise<unknown>;
+  /** Called when their run has ended. */
+  release(): void;
+}
+
+/**
+ * The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. `onDevice` makes values for `run`, or returns
+ * nothing if it cannot.
+ */
+export function withPictures<N extends object>(
+  net: N,
+  inputs: readonly PictureInput[],
+  onDevice?: (pictures: readonly GivenPicture[], input: PictureInput) => OnDevice | undefined,
+): N {
   const own = net as N & Runs;
   const { run, runSync } = own;
   let canvas: Canvas | undefined;
@@ -58,7 +82,7 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
     if (!context) throw new Error(`${own.name}: there is no 2-D canvas here to read pictures with`);
     return context;
   };
-  const valuesOf = (values: Values): Values => {
+  const valuesOf = (values: Values, made?: OnDevice[]): Values => {
     if (typeof values !== "object" || values === null) return values;
     const all = { ...values };
     for (const input of inputs) {
@@ -66,8 +90,12 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
       const what = `${own.name}: input "${input.name}"`;
       if (Array.isArray(value) && value.length === 0)
         throw new TypeError(`${what} must be a picture or a list of pictures; this list is empty`);
-      if (Array.isArray(value) || isPicture(value))
-        all[input.name] = picturesAsValues(Array.isArray(value) ? value : [value], input, what, drawn);
+      if (Array.isArray(value) || isPicture(value)) {
+        const pictures = givenPictures(Array.isArray(value) ? value : [value], what);
+        const there = made && onDevice?.(pictures, input);
+        if (there) made.push(there);
+        all[input.name] = there ? there.values : picturesAsValues(pictures, input, what, drawn);
+      }
       // The net itself says which input is missing, and whether it takes buffers.
       else if (value !== undefined && tagOf(value) !== "Float32Array" && !mayBeBuffer(value))
         throw new TypeError(`${what} must be a picture or a Float32Array, not ${noPicture(value)}`);
@@ -76,58 +104,80 @@ export function withPictures<N extends object>(net: N, inputs: readonly PictureI
   };
   return Object.assign(net, {
     pictures: Object.fromEntries(inputs.map((input) => [input.name, input])),
-    run: async (values: Values, options?: object) => run(valuesOf(values), options),
+    async run(values: Values, options?: object) {
+      const made: OnDevice[] = [];
+      try {
+        const [result] = await Promise.all([
+          run(valuesOf(values, made), options),
+          ...made.map(({ done }) => done),
+        ]);
+        return result;
+      } finally {
+        for (const one of made) one.release();
+      }
+    },
     ...(runSync && { runSync: (values: Values, options?: object) => runSync(valuesOf(values), options) }),
+  });
+}
+
+function givenPictures(pictures: readonly unknown[], what: string): GivenPicture[] {
+  return pictures.map((picture) => {
+    if (!isPicture(picture))
+      throw new TypeError(`${what} must be a list of pictures, but has ${noPicture(picture)}`);
+    const own = "picture" in picture ? picture.picture : picture;
+    return { picture: own, whole: pixelSize(own, what), within: pictureRegion(picture, what) };
   });
 }
 
 /** The values of pictures, one after another. */
 function picturesAsValues(
-  pictures: readonly unknown[],
+  pictures: readonly GivenPicture[],
   input: PictureInput,
   what: string,
   drawn: (width: number, height: number) => Context,
 ): Float32Array {
   const size = input.width * input.height * input.depth;
   const values = new Float32Array(pictures.length * size);
-  for (const [at, picture] of pictures.entries()) {
-    if (!isPicture(picture))
-      throw new TypeError(`${what} must be a list of pictures, but has ${noPicture(picture)}`);
-    const whole = "picture" in picture ? picture.picture : picture;
-    const within = pictureRegion(picture, what);
-    if (isPixels(whole)) pixelValues(whole, within, input, values, at * size);
-    else drawnValues(whole, within, at * size);
+  for (const [at, { picture, whole, within }] of pictures.entries()) {
+    if (isPixels(picture)) pixelValues(picture, within, input, values, at * size);
+    else drawnValues(picture, whole, within, at * size);
   }
   return values;
 
   /** The canvas resizes the picture. Its smoothing differs by browser, but it is several times as fast as reading all pixels. */
-  function drawnValues(picture: Drawable, within: Region, start: number): void {
+  function drawnValues(picture: Drawable, whole: GivenPicture["whole"], within: Region, start: number): void {
     const { from, width, height } = placing(within, input);
     const context = drawn(width, height);
     // Without the property, as in Firefox, a canvas makes a pixel of at most four, however far a picture shrinks.
     const isSmooth = "imageSmoothingQuality" in context;
     if (isSmooth) context.imageSmoothingQuality = "medium";
     if (isSmooth || (from.width <= 2 * width && from.height <= 2 * height)) {
-      storePixels(read(picture, from, context, width, height), input, values, start);
+      storePixels(read(picture, whole, from, context, width, height), input, values, start);
       return;
     }
     const [left, top] = [Math.floor(within.x), Math.floor(within.y)];
     const right = Math.ceil(within.x + within.width);
     const bottom = Math.ceil(within.y + within.height);
     const part = { x: left, y: top, width: right - left, height: bottom - top };
-    const pixels = read(picture, part, drawn(part.width, part.height), part.width, part.height);
+    const pixels = read(picture, whole, part, drawn(part.width, part.height), part.width, part.height);
     pixelValues(pixels, { ...within, x: within.x - left, y: within.y - top }, input, values, start);
   }
 
   /** The pixels of a part of a picture, in a size, on the ground of the input. */
-  function read(picture: Drawable, from: Region, context: Context, width: number, height: number): Pixels {
+  function read(
+    picture: Drawable,
+    [wholeWidth, wholeHeight]: GivenPicture["whole"],
+    from: Region,
+    context: Context,
+    width: number,
+    height: number,
+  ): Pixels {
     if (input.depth !== 4) {
       context.fillStyle = `rgb(${input.pad} ${input.pad} ${input.pad})`;
       context.fillRect(0, 0, width, height);
     }
     // Not by a part of the source: pictures without a size of their own, as some SVG files are, count that in other units.
     const [byWidth, byHeight] = [width / from.width, height / from.height];
-    const [wholeWidth, wholeHeight] = pixelSize(picture, what);
     context.drawImage(
       picture,
       -from.x * byWidth,
@@ -237,7 +287,7 @@ function shown(value: unknown): string {
   return typeof value === "number" ? `${value}` : tagOf(value);
 }
 
-function isPixels(value: object): value is Pixels {
+export function isPixels(value: object): value is Pixels {
   return "data" in value && isBytes(value.data) && "width" in value && "height" in value;
 }
 

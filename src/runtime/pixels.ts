@@ -125,7 +125,7 @@ function luma(red: number, green: number, blue: number): number {
 }
 
 /** The value of each byte in each channel. */
-function tableOf({ depth, scale, mean, std, isInteger }: PictureInput): Float32Array {
+export function tableOf({ depth, scale, mean, std, isInteger }: PictureInput): Float32Array {
   const table = new Float32Array(256 * depth);
   for (let at = 0; at < table.length; at++) {
     const c = at >> 8;
@@ -249,7 +249,7 @@ const bits = 22;
 const half = 1 << (bits - 1);
 
 /** For each result along an axis: the first pixel that counts, how many do, and their weights, of which there is room for `most`. */
-interface Taps {
+export interface Taps {
   readonly first: Int32Array;
   readonly count: Int32Array;
   readonly weight: Int32Array;
@@ -257,7 +257,7 @@ interface Taps {
 }
 
 /** `length` pixels from `start` on become `count`; an axis has `limit` pixels. */
-function tapsOf(count: number, start: number, length: number, limit: number): Taps {
+export function tapsOf(count: number, start: number, length: number, limit: number): Taps {
   const step = length / count;
   const reach = Math.max(1, step);
   const most = 2 * Math.ceil(reach) + 1;

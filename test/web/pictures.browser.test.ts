@@ -154,6 +154,63 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     expect(mean(actual, expected)).toBeLessThanOrEqual(3);
   });
 
+  describe("on a GPU", () => {
+    let other: Page;
+    let problems: readonly string[];
+    const onGpu = (name: Name, kinds: string | readonly string[]): Promise<number[]> =>
+      inPage(other, "(...given) => see(...given)", "wgsl", name, kinds);
+
+    beforeAll(async () => {
+      other = await browser.newPage();
+      ({ problems } = watch(other));
+      // The adapter is software, which would leave pictures to the canvas. Frames of videos are, as it cannot copy them.
+      await other.addInitScript(`
+        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+        globalThis.copies = 0;
+        for (const name of ["copyExternalImageToTexture", "writeTexture"]) {
+          const copy = GPUQueue.prototype[name];
+          GPUQueue.prototype[name] = function (...given) {
+            const result = copy.apply(this, given);
+            copies++;
+            return result;
+          };
+        }`);
+      await other.goto(server.url);
+      await ready(other, "see");
+    }, 60_000);
+    afterAll(() => other?.close());
+
+    const still = ["<canvas>", "OffscreenCanvas", "ImageBitmap", "<img>", "ImageData"];
+
+    test.each((Object.keys(nets) as Name[]).filter((name) => name !== "clear"))(
+      "%s: every kind has the values that pixels have",
+      async (name) => {
+        const before = await inPage<number>(other, "() => copies");
+        const pixels = await see(name, "ImageData", { target: "js" });
+        for (const kind of still) expect([kind, await onGpu(name, kind)]).toEqual([kind, pixels]);
+        const part = await see(name, "part", { target: "js" });
+        for (const kind of ["part", "part of a canvas"])
+          expect([kind, await onGpu(name, kind)]).toEqual([kind, part]);
+        expect(await onGpu(name, "clear")).toEqual(await see(name, "clear", { target: "js" }));
+        // The bitmap itself is rounded, since it holds products of colors and transparency.
+        expect(largest(await onGpu(name, "clear bitmap"), await onGpu(name, "clear"))).toBeLessThanOrEqual(1);
+        expect(await inPage(other, "() => copies")).toBe(before + still.length + 5);
+        expect(problems).toEqual([]);
+      },
+    );
+
+    test("lists, with pictures of any kind and size", async () => {
+      const kinds = ["ImageData", "part", "<img>", "part of a canvas", "ImageBitmap"];
+      const each = await Promise.all(kinds.map((kind) => onGpu("smaller", kind)));
+      expect(await onGpu("smaller", kinds)).toEqual(each.flat());
+    });
+
+    test("what the device cannot copy goes through a canvas", async () => {
+      for (const kind of ["vector", "<video>", "VideoFrame", "vector"])
+        expect([kind, await onGpu("smaller", kind)]).toEqual([kind, await see("smaller", kind)]);
+    });
+  });
+
   test("a canvas whose smoothing skips pixels, as that of Firefox: all pixels count", async () => {
     const context = await browser.newContext();
     const other = await context.newPage();

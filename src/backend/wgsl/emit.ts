@@ -29,7 +29,7 @@ import {
 import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
-import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
+import { picturesRuntime, picturesText, takesPictures, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
 import type { Binding, Memory } from "./bindings.js";
 import { bindingsOf, mayBeHalves } from "./bindings.js";
@@ -202,7 +202,7 @@ export function wgslParts(
         "loadWgsl",
         packed,
         `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
-        wrappersOf(program, options.classifier),
+        wrappersOf(program, options.classifier, "withGpuPictures"),
       ),
       modelText(program, packed, (port) => placeText(program, port), [
         `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
@@ -226,7 +226,10 @@ export function wgslParts(
     ...runtimeText(
       "wgsl",
       packed,
-      hasDots ? [runtimeTexts.words] : [],
+      [
+        ...(hasDots ? [runtimeTexts.words] : []),
+        ...(takesPictures(program) ? [runtimeTexts.gpuPictures] : []),
+      ],
       picturesRuntime(program, options.classifier),
     ),
     ...given({ embedded: packed.embedded }),

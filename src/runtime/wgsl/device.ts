@@ -89,7 +89,11 @@ function checkLimits(model: GpuModel, limits: GPUSupportedLimits, whose: string,
 }
 
 /** Runs `make` and turns the device's refusals into an error. */
-export async function guarded<T>(model: GpuModel, device: GPUDevice, make: () => Promise<T>): Promise<T> {
+export async function guarded<T>(
+  model: Pick<GpuModel, "name">,
+  device: GPUDevice,
+  make: () => Promise<T>,
+): Promise<T> {
   device.pushErrorScope("out-of-memory");
   device.pushErrorScope("validation");
   const made = make();

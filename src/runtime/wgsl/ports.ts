@@ -22,9 +22,11 @@ export const gpuTensors: Kinds<GpuTensor> = {
 };
 
 /** Values in memory that is not shared: Dawn in Node ends the process if it has to read shared memory. */
-export function ownCopy(values: Float32Array): Float32Array<ArrayBuffer> {
+export function ownCopy(
+  values: Float32Array | Uint8Array | Uint8ClampedArray,
+): GPUAllowSharedBufferSource & ArrayBufferView<ArrayBuffer> {
   const isShared = Object.prototype.toString.call(values.buffer) === "[object SharedArrayBuffer]";
-  return (isShared ? values.slice() : values) as Float32Array<ArrayBuffer>;
+  return (isShared ? values.slice() : values) as ArrayBufferView<ArrayBuffer>;
 }
 
 /** Whether kernels can read and write a buffer in place of the port's own; else it is copied. */

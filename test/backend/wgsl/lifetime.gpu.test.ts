@@ -6,6 +6,7 @@ import { load as loadArtifact } from "#compile/load.js";
 import type { GpuNet } from "#runtime/wgsl/machine.js";
 import { nodeGpu } from "../../../src/node/gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
+import { counting } from "./counting.js";
 import { computingDevice, describeOn, withProperty } from "./device.js";
 
 const artifact = emit(
@@ -24,51 +25,6 @@ const load = async (options: object): Promise<GpuNet> => {
   const module = `${artifact.module}// ${(copies += 1)}\n`;
   return (await loadArtifact({ ...artifact, module }, options)) as unknown as GpuNet;
 };
-
-/** A device that records its use: how often each method is called, and which buffers are live. */
-function counting(real: GPUDevice) {
-  const calls = new Map<string, number>();
-  const living = new Set<GPUBuffer>();
-  const count = (name: string): void => void calls.set(name, (calls.get(name) ?? 0) + 1);
-  const queue = new Proxy(real.queue, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      if (typeof value !== "function") return value;
-      return (...given: unknown[]) => {
-        count(String(key));
-        return Reflect.apply(value, target, given) as unknown;
-      };
-    },
-  });
-  const device = new Proxy(real, {
-    get(target, key) {
-      if (key === "queue") return queue;
-      const value: unknown = Reflect.get(target, key);
-      if (typeof value !== "function") return value;
-      return (...given: unknown[]) => {
-        count(String(key));
-        const result: unknown = Reflect.apply(value, target, given);
-        if (key === "createBuffer") noteLife(result as GPUBuffer);
-        return result;
-      };
-    },
-  });
-  const noteLife = (buffer: GPUBuffer): void => {
-    living.add(buffer);
-    const destroy = buffer.destroy.bind(buffer);
-    buffer.destroy = () => {
-      living.delete(buffer);
-      return destroy();
-    };
-  };
-  /** What was called since the last question. */
-  const since = (): Record<string, number> => {
-    const found = Object.fromEntries(calls);
-    calls.clear();
-    return found;
-  };
-  return { device, living, since };
-}
 
 describeOn(device)("on an adapter", () => {
   test("a run records, submits once and reads; all else is made at load", async () => {
