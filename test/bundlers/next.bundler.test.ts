@@ -1,7 +1,8 @@
-// A module in Next.js: on the client, where the bundler emits the weights, and on the server, which reads them from the disk.
+// A module in Next.js: on the client, where the bundler emits the weights, in a hook and in a worker as docs/web.md shows them, and on the
+// server, which reads them from the disk.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
@@ -14,6 +15,40 @@ const packages = join(import.meta.dirname, "packages");
 const folder = mkdtempSync(join(packages, "next-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const manual = readFileSync(join(import.meta.dirname, "../../docs/web.md"), "utf8");
+
+/** A program of the manual, with the net of this test, whose input is `x`. */
+function shown(kind: string): string {
+  const [, code = ""] = new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\``, "ms").exec(manual) ?? [];
+  expect(code).toContain('from "./net/tiny.mjs"');
+  return code
+    .replace("./net/tiny.mjs", "./net/small.mjs")
+    .replace("{ id, image }", "{ id, x }")
+    .replace("{ image }", "{ x }");
+}
+
+/** Runs the net of the hook, and that of the worker. */
+const client = `"use client";
+import { useEffect } from "react";
+import { useNet } from "./use-net.jsx";
+const x = Float32Array.from({ length: 1024 }, (_, at) => (at % 7) / 7);
+export default function Page() {
+  const { net, progress, error } = useNet();
+  useEffect(() => {
+    import("./inpage.js");
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    globalThis.inWorker = () => new Promise((resolve) => {
+      worker.onmessage = ({ data }) => resolve(data.error ?? [data.id, ...data.outputs.y]);
+      worker.postMessage({ id: 7, x });
+    });
+  }, []);
+  useEffect(() => {
+    if (net) globalThis.byHook = async () => [...(await net.run({ x })).y];
+  }, [net]);
+  return <p>{error ? error.message : net ? "net" : progress}</p>;
+}
+`;
+
 describe.skipIf(!hasChromium || !isInstalled)("Next", () => {
   test("a net runs on the client and on the server", async () => {
     writeNet(join(folder, "app/net"));
@@ -21,8 +56,9 @@ describe.skipIf(!hasChromium || !isInstalled)("Next", () => {
       "next.config.mjs": `export default { turbopack: { root: ${JSON.stringify(packages)} } };\n`,
       "app/layout.jsx":
         "export default function Layout({ children }) {\n  return <html lang='en'><head><link rel='icon' href='data:,' /></head><body>{children}</body></html>;\n}\n",
-      "app/page.jsx":
-        '"use client";\nimport { useEffect } from "react";\nexport default function Page() {\n  useEffect(() => { import("./inpage.js"); }, []);\n  return <p>net</p>;\n}\n',
+      "app/page.jsx": client,
+      "app/use-net.jsx": shown("jsx hook"),
+      "app/worker.js": shown("js worker"),
       "app/inpage.js": program("./net/small.mjs"),
       "app/answer/route.js": `import "../inpage.js";\nexport const dynamic = "force-dynamic";\nexport async function GET() {\n  return Response.json(await globalThis.inPage());\n}\n`,
     });
@@ -51,6 +87,11 @@ describe.skipIf(!hasChromium || !isInstalled)("Next", () => {
       await page.goto(address);
       await ready(page, "inPage");
       expectResult((await inPage<Ran>(page, "() => inPage()")).y);
+      await ready(page, "byHook");
+      expectResult(await inPage<number[]>(page, "() => byHook()"));
+      const [id, ...y] = await inPage<number[]>(page, "() => inWorker()");
+      expect(id).toBe(7);
+      expectResult(y);
       expect(seen.problems).toEqual([]);
       const answer = await fetch(`${address}/answer`);
       expect(answer.status).toBe(200);
