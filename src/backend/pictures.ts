@@ -50,10 +50,10 @@ export function takesPictures({ inputs }: Pick<KernelProgram, "inputs">): boolea
 export function wrappersOf(
   program: KernelProgram,
   task: Classifier | undefined,
-  withPictures = "withPictures",
+  withPictures: [string, string] = ["withPictures", "pictures"],
 ): [string, string][] {
   return [
-    ...(takesPictures(program) ? [[withPictures, "pictures"] as [string, string]] : []),
+    ...(takesPictures(program) ? [withPictures] : []),
     ...(task ? [["withClassify", "classifier"] as [string, string]] : []),
   ];
 }

@@ -26,6 +26,7 @@ const parts = {
     "wgsl/subgroups",
     "wgsl/error",
   ],
+  wasmPictures: ["wasm/pictures"],
   gpuPictures: ["wgsl/pictures"],
   words: ["wgsl/words"],
   erf: ["erf"],

@@ -1,6 +1,6 @@
 // Pictures as inputs of a net: pixels, and what a canvas can draw, which it also resizes.
 
-import type { PictureInput, Pixels, Region } from "./pixels.js";
+import type { PictureInput, Pixels, Region, Resize } from "./pixels.js";
 import { pixelValues, placing, storePixels } from "./pixels.js";
 
 /** A picture that a 2-D canvas draws; each kind has its size in other properties. */
@@ -62,14 +62,18 @@ interface OnDevice {
   release(): void;
 }
 
-/**
- * The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. `onDevice` makes values for `run`, or returns
- * nothing if it cannot.
- */
+/** What a target does in its own way. */
+interface Ways {
+  readonly resize?: Resize;
+  /** Makes values for `run`, or returns nothing if it cannot. */
+  readonly onDevice?: (pictures: readonly GivenPicture[], input: PictureInput) => OnDevice | undefined;
+}
+
+/** The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. */
 export function withPictures<N extends object>(
   net: N,
   inputs: readonly PictureInput[],
-  onDevice?: (pictures: readonly GivenPicture[], input: PictureInput) => OnDevice | undefined,
+  { resize, onDevice }: Ways = {},
 ): N {
   const own = net as N & Runs;
   const { run, runSync } = own;
@@ -94,7 +98,7 @@ export function withPictures<N extends object>(
         const pictures = givenPictures(Array.isArray(value) ? value : [value], what);
         const there = made && onDevice?.(pictures, input);
         if (there) made.push(there);
-        all[input.name] = there ? there.values : picturesAsValues(pictures, input, what, drawn);
+        all[input.name] = there ? there.values : picturesAsValues(pictures, input, what, drawn, resize);
       }
       // The net itself says which input is missing, and whether it takes buffers.
       else if (value !== undefined && tagOf(value) !== "Float32Array" && !mayBeBuffer(value))
@@ -135,11 +139,12 @@ function picturesAsValues(
   input: PictureInput,
   what: string,
   drawn: (width: number, height: number) => Context,
+  resize?: Resize,
 ): Float32Array {
   const size = input.width * input.height * input.depth;
   const values = new Float32Array(pictures.length * size);
   for (const [at, { picture, whole, within }] of pictures.entries()) {
-    if (isPixels(picture)) pixelValues(picture, within, input, values, at * size);
+    if (isPixels(picture)) pixelValues(picture, within, input, values, at * size, resize);
     else drawnValues(picture, whole, within, at * size);
   }
   return values;
@@ -160,7 +165,7 @@ function picturesAsValues(
     const bottom = Math.ceil(within.y + within.height);
     const part = { x: left, y: top, width: right - left, height: bottom - top };
     const pixels = read(picture, whole, part, drawn(part.width, part.height), part.width, part.height);
-    pixelValues(pixels, { ...within, x: within.x - left, y: within.y - top }, input, values, start);
+    pixelValues(pixels, { ...within, x: within.x - left, y: within.y - top }, input, values, start, resize);
   }
 
   /** The pixels of a part of a picture, in a size, on the ground of the input. */

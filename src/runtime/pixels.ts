@@ -58,6 +58,9 @@ export function placing(within: Region, { height, width, fit, crop }: PictureInp
   return { from: { x: x - w / 2, y: y - h / 2, width: w, height: h }, width: toWidth, height: toHeight };
 }
 
+/** A part of a picture in another size, with so many bytes of each pixel: see `resized`. */
+export type Resize = (pixels: Pixels, place: Placing, channels: number) => Pixels;
+
 /** Pixels as values of an input, in `values` from `start` on. */
 export function pixelValues(
   pixels: Pixels,
@@ -65,15 +68,21 @@ export function pixelValues(
   input: PictureInput,
   values: Float32Array,
   start: number,
+  resize: Resize = resized,
 ): void {
   const place = placing(within, input);
   const stride = pixels.data.length / (pixels.width * pixels.height);
-  const made =
-    stride < 4
-      ? resized(pixels, place, stride)
-      : input.depth === 4
-        ? resizedWithAlpha(pixels, place)
-        : resized(withoutAlpha(pixels, input.pad), place, 3);
+  const isAsItIs =
+    place.from.x === 0 &&
+    place.from.y === 0 &&
+    [place.from.width, place.width].every((width) => width === pixels.width) &&
+    [place.from.height, place.height].every((height) => height === pixels.height);
+  const solid = stride === 4 && input.depth !== 4 ? withoutAlpha(pixels, input.pad) : pixels;
+  const made = isAsItIs
+    ? solid
+    : stride === 4 && input.depth === 4
+      ? resizedWithAlpha(solid, place, resize)
+      : resize(solid, place, Math.min(stride, 3));
   storePixels(made, input, values, start);
 }
 
@@ -138,9 +147,7 @@ export function tableOf({ depth, scale, mean, std, isInteger }: PictureInput): F
 /** Pixels with transparency on a gray ground; if all are opaque, as they are. */
 function withoutAlpha(pixels: Pixels, pad: number): Pixels {
   const { data, width, height } = pixels;
-  let at = 3;
-  while (at < data.length && data[at] === 255) at += 4;
-  if (at >= data.length) return pixels;
+  if (isOpaque(data)) return pixels;
   const solid = new Uint8ClampedArray(data.length);
   for (let pixel = 0; pixel < data.length; pixel += 4) {
     const alpha = (data[pixel + 3] ?? 0) / 255;
@@ -150,11 +157,19 @@ function withoutAlpha(pixels: Pixels, pad: number): Pixels {
   return { data: solid, width, height };
 }
 
-/** As `resized`, for pixels with transparency: the more opaque a pixel is, the more its color counts. */
-function resizedWithAlpha({ data, width, height }: Pixels, place: Placing): Pixels {
-  const weighted = { data: withColors(data, byteProduct), width, height };
-  const small = resized(weighted, place, 4);
-  if (small === weighted) return { data, width, height };
+function isOpaque(data: Pixels["data"]): boolean {
+  let all = 255;
+  let at = 3;
+  // Four pixels at a time take a third of the time of one after another.
+  for (; at + 12 < data.length; at += 16)
+    all &= (data[at] ?? 0) & (data[at + 4] ?? 0) & (data[at + 8] ?? 0) & (data[at + 12] ?? 0);
+  for (; at < data.length; at += 4) all &= data[at] ?? 0;
+  return all === 255;
+}
+
+/** As `resize`, for pixels with transparency: the more opaque a pixel is, the more its color counts. */
+function resizedWithAlpha({ data, width, height }: Pixels, place: Placing, resize: Resize): Pixels {
+  const small = resize({ data: withColors(data, byteProduct), width, height }, place, 4);
   return { ...small, data: withColors(small.data, byteQuotient) };
 }
 
@@ -188,9 +203,6 @@ function byteQuotient(product: number, alpha: number): number {
  */
 function resized(pixels: Pixels, { from, width, height }: Placing, channels: number): Pixels {
   const { data } = pixels;
-  const isWhole =
-    from.x === 0 && from.y === 0 && from.width === pixels.width && from.height === pixels.height;
-  if (isWhole && width === pixels.width && height === pixels.height) return pixels;
   const stride = data.length / (pixels.width * pixels.height);
   const columns = tapsOf(width, from.x, from.width, pixels.width);
   const rows = tapsOf(height, from.y, from.height, pixels.height);

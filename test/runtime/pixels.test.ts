@@ -3,8 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { PictureInput, Pixels, Region } from "../../src/runtime/pixels.js";
+import { resizerText } from "#backend/wasm/resizer.js";
+import { seededRandom } from "#ops/random.js";
+import type { PictureInput, Pixels, Region, Resize } from "../../src/runtime/pixels.js";
 import { pixelValues, placing } from "../../src/runtime/pixels.js";
+import { makeResizer } from "../../src/runtime/wasm/pictures.js";
 
 interface Pillow {
   readonly cases: readonly {
@@ -41,22 +44,58 @@ const plain: Omit<PictureInput, "width" | "height"> = {
   std: [1, 1, 1, 1],
 };
 
-function valuesOf(pixels: Pixels, input: PictureInput, within?: Region): Float32Array {
+/** JavaScript, and WebAssembly. */
+const simd = makeResizer(resizerText());
+const ways = { js: undefined, wasm: simd.resize } as const;
+const wayNames = ["js", "wasm"] as const;
+
+function valuesOf(pixels: Pixels, input: PictureInput, within?: Region, resize?: Resize): Float32Array {
   const values = new Float32Array(input.width * input.height * input.depth).fill(Number.NaN);
   const whole = { x: 0, y: 0, width: pixels.width, height: pixels.height };
-  pixelValues(pixels, within ?? whole, input, values, 0);
+  pixelValues(pixels, within ?? whole, input, values, 0, resize);
   return values;
 }
 
-test.each(pillow.cases)("$from, $channels channels, of $box becomes $to as in Pillow", (one) => {
-  const { from, channels, box, to } = one;
-  const [width, height] = from;
-  const data = bytes(width * height * channels, width * 1000 + height * 10 + channels);
-  const [left, top, right, bottom] = box ?? [0, 0, width, height];
-  const input = { ...plain, width: to[0], height: to[1], depth: channels };
-  const within = { x: left, y: top, width: right - left, height: bottom - top };
-  const values = valuesOf({ data, width, height }, input, within);
-  expect(Buffer.from(values).toString("hex")).toBe(one.bytes);
+describe.each(wayNames)("in %s", (way) => {
+  test.each(pillow.cases)("$from, $channels channels, of $box becomes $to as in Pillow", (one) => {
+    const { from, channels, box, to } = one;
+    const [width, height] = from;
+    const data = bytes(width * height * channels, width * 1000 + height * 10 + channels);
+    const [left, top, right, bottom] = box ?? [0, 0, width, height];
+    const input = { ...plain, width: to[0], height: to[1], depth: channels };
+    const within = { x: left, y: top, width: right - left, height: bottom - top };
+    const values = valuesOf({ data, width, height }, input, within, ways[way]);
+    expect(Buffer.from(values).toString("hex")).toBe(one.bytes);
+  });
+});
+
+test("WebAssembly has the results of JavaScript: any size, part and transparency, in memory that grows and comes anew", () => {
+  const random = seededRandom(1);
+  for (let round = 0; round < 24; round++) {
+    const channels = random.pick([1, 3, 4]);
+    // Some are larger than a band, and some have a row that is.
+    const [width, height] = random.pick([
+      [random.int(1, 40), random.int(1, 40)],
+      [random.int(1, 200), random.int(400, 700)],
+      [random.int(66_000, 70_000), random.int(1, 2)],
+    ]) as [number, number];
+    const alpha = random.pick([255, 0, 77]);
+    const data = bytes(width * height * channels, round).map((byte, at) =>
+      channels === 4 && at % 4 === 3 && random.next() < 0.9 ? alpha : byte,
+    );
+    const input = {
+      ...plain,
+      width: random.int(1, 30),
+      height: random.int(1, 30),
+      depth: random.pick([1, 3, 4]),
+      fit: random.pick(["stretch", "cover", "contain"] as const),
+    };
+    const [x, y] = [random.int(0, width - 1), random.int(0, height - 1)];
+    const within = random.next() < 0.5 ? undefined : { x, y, width: width - x, height: height - y };
+    const expected = valuesOf({ data, width, height }, input, within);
+    expect(valuesOf({ data, width, height }, input, within, simd.resize)).toEqual(expected);
+    if (round % 10 === 0) simd.free();
+  }
 });
 
 test("gray is that of Pillow", () => {

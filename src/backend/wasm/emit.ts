@@ -25,7 +25,7 @@ import {
 } from "../module-text.js";
 import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
-import { picturesRuntime, picturesText, wrappersOf } from "../pictures.js";
+import { picturesRuntime, picturesText, takesPictures, wrappersOf } from "../pictures.js";
 import { typesText } from "../types-text.js";
 import { kernelParameters } from "./addresses.js";
 import { encodeBinary } from "./binary.js";
@@ -33,6 +33,7 @@ import { binariesText } from "./binary-text.js";
 import { functionsOf } from "./functions.js";
 import type { Layout } from "./layout.js";
 import { layoutOf } from "./layout.js";
+import { resizerText } from "./resizer.js";
 import { printKernel } from "./print.js";
 import { watText } from "./wat.js";
 
@@ -62,7 +63,7 @@ export function wasmParts(
         "loadWasm",
         packed,
         `layout, kernels, setup, launches, staged, table, binaries${hasDots ? ", dots: dotsAreRight" : ""}${worker}`,
-        wrappersOf(program, options.classifier),
+        wrappersOf(program, options.classifier, ["withWasmPictures", "pictures, resizer"]),
       ),
       modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
         `arena: ${arenaElements(program)},`,
@@ -76,13 +77,19 @@ export function wasmParts(
       stagedText(program),
       tableText(program.table),
       picturesText(program, options.classifier),
+      takesPictures(program)
+        ? `/** The function that resizes pixels. */\nconst resizer =\n  "${resizerText()}";\n`
+        : "",
       section("Kernels, as WebAssembly"),
       `/** The binaries for SIMD and for relaxed SIMD, compressed, as base64. */\nconst binaries =\n  "${binariesText(binaryOf(program, false), binaryOf(program, true))}";\n`,
     ],
     ...runtimeText(
       "wasm",
       packed,
-      hasDots ? [runtimeTexts.dots] : [],
+      [
+        ...(hasDots ? [runtimeTexts.dots] : []),
+        ...(takesPictures(program) ? [runtimeTexts.wasmPictures] : []),
+      ],
       picturesRuntime(program, options.classifier),
     ),
     ...given({ embedded: packed.embedded }),

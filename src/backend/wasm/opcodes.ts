@@ -108,6 +108,7 @@ export const opcodes = {
   "i32x4.shr_u": simd(173),
   "i32x4.add": simd(174),
   "i32x4.sub": simd(177),
+  "i32x4.mul": simd(181),
   "i32x4.dot_i16x8_s": simd(186),
   "f32x4.abs": simd(224),
   "f32x4.neg": simd(225),

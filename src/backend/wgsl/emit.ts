@@ -202,7 +202,7 @@ export function wgslParts(
         "loadWgsl",
         packed,
         `launches, shaders${hasDots ? ": withDots(shaders, options)" : ""}, table`,
-        wrappersOf(program, options.classifier, "withGpuPictures"),
+        wrappersOf(program, options.classifier, ["withGpuPictures", "pictures"]),
       ),
       modelText(program, packed, (port) => placeText(program, port), [
         `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,

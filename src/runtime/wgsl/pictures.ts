@@ -19,9 +19,8 @@ export function withGpuPictures(net: GpuNet, inputs: readonly PictureInput[]): G
     inputs.map((input) => [input, isSoftware || input.depth === 4 ? undefined : makeReader(device, input)]),
   );
   let isLive = true;
-  const wrapped = withPictures(net, inputs, (pictures, input) => {
-    const reader = readers.get(input);
-    return isLive ? reader?.read(pictures, name) : undefined;
+  const wrapped = withPictures(net, inputs, {
+    onDevice: (pictures, input) => (isLive ? readers.get(input)?.read(pictures, name) : undefined),
   });
   return Object.assign(wrapped, {
     dispose() {
