@@ -4,6 +4,7 @@ import { lineText } from "#diagnostic/escape.js";
 import { bytesText, plural } from "#ir/units.js";
 import { isImported, withoutEnding } from "#node/import-file.js";
 import { writeNetSteps } from "#node/write-net.js";
+import { picturesText } from "#report/pictures.js";
 import { loadModel } from "../model/load.js";
 import { withPictures } from "../model/pictures.js";
 import type { PictureOptions } from "../options/image.js";
@@ -46,5 +47,6 @@ export async function importModel(path: string, options: ImportOptions, session:
     return;
   }
   terminal.out(`${lineText(model.name)}: ${plural(ops, "op")}\n`);
+  terminal.out(picturesText(model.graph));
   for (const file of written.value) terminal.out(`wrote ${lineText(file.path)} (${bytesText(file.bytes)})\n`);
 }
