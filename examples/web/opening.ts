@@ -56,6 +56,21 @@ export function createOpener<T>(show: (picture: T) => void, say: (message: strin
   };
 }
 
+/** Pixels of larger pictures are those of a smaller copy, with this many along a side. */
+const largestSide = 2048;
+
+/** The pixels of a picture. */
+export function pixelsOf(bitmap: ImageBitmap): ImageData {
+  const shrink = Math.min(1, largestSide / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(bitmap.width * shrink));
+  const height = Math.max(1, Math.round(bitmap.height * shrink));
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new Error("This browser gives no canvas to read the picture with.");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
 /** Pixels along a side of a drawing that has no size of its own. */
 const drawnSide = 512;
 

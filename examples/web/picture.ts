@@ -1,7 +1,7 @@
 // Makes the nets' input of an image file: 28×28 gray pixels, in the same way as `cleave run`.
 
 import { pixelValues } from "../../src/runtime/pixels.js";
-import { readBitmap } from "./opening.js";
+import { pixelsOf, readBitmap } from "./opening.js";
 
 /** Width and height of the nets' input, in pixels. */
 export const side = 28;
@@ -13,25 +13,14 @@ export interface Picture {
   readonly isInverted: boolean;
 }
 
-/** The browser decodes pictures up to this size directly; it makes a smaller copy of larger ones first. */
-const largestSide = 2048;
-
 /**
  * Reads an image file as 28×28 gray values from 0 to 255. A picture with a light background is inverted, because the training images are
  * white on black. Transparent parts count as black. Throws an `Error` with a message for the user.
  */
 export async function readPicture(file: Blob, name: string): Promise<Picture> {
   const bitmap = await readBitmap(file, name);
-  const shrink = Math.min(1, largestSide / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * shrink));
-  const height = Math.max(1, Math.round(bitmap.height * shrink));
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error("This browser gives no canvas to read the picture with.");
-  context.imageSmoothingQuality = "high";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0, width, height);
+  const gray = toGray(pixelsOf(bitmap));
   bitmap.close();
-  const gray = toGray(context.getImageData(0, 0, width, height));
   const isInverted = hasLightGround(gray);
   return { gray: isInverted ? gray.map((value) => 255 - value) : gray, isInverted };
 }

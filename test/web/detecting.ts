@@ -72,6 +72,8 @@ function testFaces(visit: VisitPage): void {
             expect(Math.min(...far.map((some) => Math.max(...some)))).toBeLessThan(0.2 * width);
           }
           expect(await page.locator("#count").textContent()).toBe("3 faces");
+          const why = /^(WebGPU|WebAssembly|JavaScript)[ :].*\.$/;
+          expect(await page.locator("#why").textContent()).toMatch(target === "auto" ? why : /^$/);
           expect(await page.locator("#facts").textContent()).toMatch(/Time of a picture[\d.]+ m?s/);
         },
         desktop,

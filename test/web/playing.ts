@@ -111,6 +111,31 @@ export function testPlayground(visit: VisitPage): void {
     });
   });
 
+  test("a picture becomes values as the text says, else as `cleave run` makes them; what is none gives a message", async () => {
+    // The left half is white, the right half black.
+    const white = { create: { width: 20, height: 20, channels: 3, background: "white" } } as const;
+    const buffer = await sharp(white).extend({ right: 20, background: "black" }).png().toBuffer();
+    await play(async (page) => {
+      const open = (name: string, file: Buffer): Promise<void> =>
+        page.locator("#view input[type=file]").setInputFiles({ name, mimeType: "image/png", buffer: file });
+      for (const [said, mean] of [
+        ["preprocess(fit=contain)", 0.25],
+        ["", 0.5],
+      ] as const) {
+        await write(
+          page,
+          `net mean {\n  input image: f32[N, 16, 16, 3] ${said}\n  output y = global_avg_pool(image)\n}\n`,
+        );
+        await view(page, "run");
+        await open("half.png", buffer);
+        await expect.poll(() => page.locator("#view").textContent()).toContain("your picture");
+        for (const value of (await outputs(page))[0]!.values) expect(value).toBeCloseTo(mean, 2);
+      }
+      await open("notes.png", Buffer.from("this is not a picture"));
+      await expect.poll(() => page.locator("#message").textContent()).toContain("Cannot read notes.png");
+    });
+  });
+
   test("a large net is shown, but not run, and typing on does not wait for it", async () => {
     await play(async (page) => {
       await page.locator("#examples").selectOption("vgg16.net");

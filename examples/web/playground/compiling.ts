@@ -1,6 +1,9 @@
 // What the worker does: compiles a text as far as a view needs it, and keeps the stages while the text stays the same.
 
+import { pictureInput } from "#backend/pictures.js";
 import { printKernels } from "#kernel/ir/print.js";
+import { preprocessOf } from "#ops/preprocess.js";
+import { pixelValues } from "#runtime/pixels.js";
 import { lowerModule } from "#compile/lower-module.js";
 import type {
   Artifact,
@@ -8,6 +11,7 @@ import type {
   Elaborated,
   Module,
   Net,
+  Node,
   Optimized,
   TargetName,
   WeightFile,
@@ -225,27 +229,31 @@ function moduleAfter(model: Module, { module, trace }: Optimized, pass: string):
   return trace.findLast((run) => run.pass.name === pass)?.after ?? module;
 }
 
-function portsOf({ graph }: Module): Port[] {
-  return inputNodes(graph).map(({ name, type: { dtype, shape } }) => {
-    const [, height = 0, width = 0, channels = 0] = shape;
-    const isImage =
-      dtype === "f32" && shape.length === 4 && height > 7 && width > 7 && [1, 3].includes(channels);
-    return { name, shape, takesPicture: isImage || (graph.pictures?.has(name) ?? false) };
+function portsOf(module: Module): Port[] {
+  const { graph } = module;
+  return inputNodes(graph).map((input) => {
+    const { name, type } = input;
+    const { value, problem } = preprocessOf(module, input, {});
+    const { height, width } = pictureInput(name, value, type.shape, type.dtype);
+    const isImage = problem === undefined && height > 7 && width > 7;
+    return { name, shape: type.shape, takesPicture: isImage || (graph.pictures?.has(name) ?? false) };
   });
 }
 
 type Values = Float32Array | Uint8Array | Int8Array | Int16Array | Int32Array;
 
 function inputsFor(
-  { graph }: Module,
+  module: Module,
   net: Net,
   given: ReadonlyMap<string, GivenInput>,
 ): Record<string, Float32Array> {
-  const entries = inputNodes(graph).map(({ name, type: { dtype, shape } }, index) => {
+  const entries = inputNodes(module.graph).map((node, index) => {
+    const { name, type } = node;
+    const { dtype, shape } = type;
     const input = given.get(name) ?? { kind: "random", seed: index };
     if (input.kind === "picture") {
       const { pictures } = net as { readonly pictures?: object };
-      return [name, pictures && name in pictures ? input.picture : pixelsOf(input.picture, shape)];
+      return [name, pictures && name in pictures ? input.picture : valuesOf(module, node, input.picture)];
     }
     const values: Values = new {
       f32: Float32Array,
@@ -265,15 +273,13 @@ function inputsFor(
   return Object.fromEntries(entries) as Record<string, Float32Array>;
 }
 
-/** The pixels of a picture of the input's size as values from 0 to 1. */
-function pixelsOf({ data }: ImageData, shape: readonly number[]): Float32Array {
-  const channels = shape.at(-1) ?? 1;
-  const values = new Float32Array((data.length / 4) * channels);
-  for (let at = 0; at < data.length / 4; at += 1) {
-    const [r = 0, g = 0, b = 0] = data.subarray(4 * at, 4 * at + 3);
-    const colors = channels === 1 ? [0.299 * r + 0.587 * g + 0.114 * b] : [r, g, b];
-    for (const [channel, value] of colors.entries()) values[at * channels + channel] = value / 255;
-  }
+/** The values of an input of which the net does not say how pictures become them, as `cleave run` makes them. */
+function valuesOf(module: Module, node: Node, picture: ImageData): Float32Array {
+  const { name, type } = node;
+  const { width, height } = picture;
+  const input = pictureInput(name, preprocessOf(module, node, {}).value, type.shape, type.dtype);
+  const values = new Float32Array(type.shape.reduce((product, extent) => product * extent, 1));
+  pixelValues(picture, { x: 0, y: 0, width, height }, input, values, 0);
   return values;
 }
 

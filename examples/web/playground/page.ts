@@ -149,7 +149,7 @@ async function take(reply: Reply): Promise<void> {
     case "ran":
       ran = reply;
       showNumbers();
-      view.replaceChildren(showRun(reply, facts?.inputs ?? [], inputs, give));
+      view.replaceChildren(showRun(reply, facts?.inputs ?? [], inputs, give, say));
       return;
     case "none":
       view.replaceChildren(textOf("p", reply.why));
@@ -169,6 +169,10 @@ function settle(): void {
   if (busySince !== undefined || timer !== undefined || isWaiting || drawings > 0) return;
   document.body.classList.remove("busy");
   for (const resolve of settling.splice(0)) resolve();
+}
+
+function say(said: string): void {
+  message.textContent = said;
 }
 
 function give(port: Port, input: GivenInput): void {

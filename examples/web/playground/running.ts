@@ -1,6 +1,7 @@
 // The view of a run: what each input is, and what each output has.
 
 import { textOf } from "../controls.js";
+import { createOpener, pixelsOf, readBitmap } from "../opening.js";
 import type { GivenInput, Port, Ran, Reply } from "./protocol.js";
 
 /** The most classes that are shown, the best first. */
@@ -14,11 +15,12 @@ export function showRun(
   ports: readonly Port[],
   inputs: ReadonlyMap<string, GivenInput>,
   give: (port: Port, input: GivenInput) => void,
+  say: (message: string) => void,
 ): HTMLElement {
   const shown = document.createElement("div");
   shown.className = "ran";
   shown.append(textOf("h2", ports.length === 1 ? "Input" : "Inputs"));
-  for (const port of ports) shown.append(inputOf(port, inputs.get(port.name), give));
+  for (const port of ports) shown.append(inputOf(port, inputs.get(port.name), give, say));
   shown.append(textOf("h2", outputs.length === 1 ? "Output" : "Outputs"));
   for (const output of outputs) shown.append(outputOf(output));
   return shown;
@@ -28,7 +30,9 @@ function inputOf(
   port: Port,
   input: GivenInput | undefined,
   give: (port: Port, input: GivenInput) => void,
+  say: (message: string) => void,
 ): HTMLElement {
+  const opener = createOpener<ImageData>((picture) => give(port, { kind: "picture", picture }), say);
   const row = document.createElement("div");
   row.className = "bar";
   const is = input?.kind === "picture" ? "your picture" : "random values";
@@ -43,28 +47,14 @@ function inputOf(
     label.className = "button";
     const file = document.createElement("input");
     Object.assign(file, { type: "file", accept: "image/*", className: "hidden" });
-    file.addEventListener("change", async () => {
+    file.addEventListener("change", () => {
       const [chosen] = file.files ?? [];
-      if (chosen) give(port, { kind: "picture", picture: await pictureOf(chosen, port.shape) });
+      if (chosen) void opener.open(async () => pixelsOf(await readBitmap(chosen, chosen.name)));
     });
     label.prepend(file);
     row.append(label);
   }
   return row;
-}
-
-/** The pixels of a picture in the size of an input. */
-async function pictureOf(file: Blob, shape: readonly number[]): Promise<ImageData> {
-  const [, height = 1, width = 1] = shape;
-  const bitmap = await createImageBitmap(file, {
-    resizeWidth: width,
-    resizeHeight: height,
-    resizeQuality: "high",
-  });
-  const context = new OffscreenCanvas(width, height).getContext("2d");
-  if (!context) throw new Error("This browser does not draw pictures.");
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, width, height);
 }
 
 function outputOf({ name, shape, labels, values }: Ran): HTMLElement {
