@@ -26,14 +26,19 @@ export async function cached(
   { signal }: LoadOptions,
   download: Download,
 ): Promise<Origin> {
-  const { caches } = globalThis as { caches?: { open(name: string): Promise<Keep> } };
   const warn = (why: unknown): void =>
     console.warn(
       `${model.name}: the weights are not kept: ${why instanceof Error ? why.message : String(why)}`,
     );
   let keep: Keep | undefined;
-  if (caches) keep = await caches.open(cacheName).catch(warn as () => undefined);
-  else warn("there is no Cache API here, which pages need https for, and Node does not have");
+  try {
+    // In a frame that may keep nothing, to ask whether it is there fails already.
+    const { caches } = globalThis as { caches?: { open(name: string): Promise<Keep> } };
+    keep = await caches?.open(cacheName);
+    if (!caches) warn("there is no Cache API here, which pages need https for, and Node does not have");
+  } catch (error) {
+    warn(error);
+  }
   if (!keep) return (await download(0)).origin;
 
   // Nothing is ever asked of this address.

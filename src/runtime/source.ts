@@ -119,7 +119,9 @@ function addressOf(model: Weighted, { file }: Source, given: string | URL | unde
   const page = (globalThis as { location?: { readonly href: string } }).location?.href;
   let base: URL | undefined;
   try {
-    base = file?.();
+    const own = file?.();
+    // Next.js with webpack gives the path of an address, in an object that only looks like a URL.
+    base = own && new URL(own.href, page);
   } catch {
     // Classic scripts have no address.
   }
@@ -140,9 +142,21 @@ function addressOf(model: Weighted, { file }: Source, given: string | URL | unde
   }
 }
 
-function cannotRead(model: Weighted, where: string, why: unknown): Error {
-  const text = why instanceof Error ? why.message : String(why);
+/** What to do where there is no packed file. */
+export function missingHelp({ weights }: Weighted): string {
+  return `put ${weights.file} there, or pass load({ weights })`;
+}
+
+function cannotRead(model: Weighted, where: string, why: unknown, help?: string): Error {
+  const text = [why instanceof Error ? reasonOf(why) : String(why), ...(help ? [help] : [])].join("; ");
   return new Error(`${model.name}: cannot read the weights ${where}: ${text}`, { cause: why });
+}
+
+/** Node says in the cause what failed. */
+function reasonOf({ message, cause }: Error): string {
+  const { message: inner, code } = Object(cause) as { message?: unknown; code?: unknown };
+  const why = inner || code;
+  return typeof why === "string" ? `${message} (${why})` : message;
 }
 
 /** A file or a download. */
@@ -152,7 +166,8 @@ async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
   if (!fs) return openDownload(model, url, url.href, options);
   const fail = (why: unknown): never => {
-    throw cannotRead(model, url.href, why);
+    const isMissing = (why as { readonly code?: unknown }).code === "ENOENT";
+    throw cannotRead(model, url.href, why, isMissing ? missingHelp(model) : undefined);
   };
   const file = await (fs as FileSystem).open(url).catch(fail);
   return {
@@ -204,7 +219,10 @@ async function download(
     signal?.throwIfAborted();
     const directive = await refused.directive();
     const why = `the page's Content-Security-Policy refuses it; allow its origin in \`${directive}\``;
-    throw cannotRead(model, where, directive ? why : error);
+    const isOnDisk = where.startsWith("file:");
+    throw directive
+      ? cannotRead(model, where, why)
+      : cannotRead(model, where, error, isOnDisk ? onDiskHelp : undefined);
   } finally {
     refused.end();
   }
@@ -212,6 +230,9 @@ async function download(
   if (typeof (response as Response | null | undefined)?.ok === "boolean") return response;
   throw new TypeError(`${model.name}: fetch must give a Response, not ${kindOf(response)}`);
 }
+
+const onDiskHelp =
+  "a page that is opened from the disk may not read files: serve it, or compile with --embed-weights";
 
 /** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
 export function watchPolicy(): {
@@ -237,21 +258,29 @@ export function watchPolicy(): {
 
 function ofResponse(model: Weighted, response: Response, where: string): Origin {
   if (!response.ok) {
-    // As `fetch` gives it with mode: "no-cors".
-    const isHidden = response.type === "opaque";
-    const why = isHidden
-      ? "its bytes are hidden from the page; request it without no-cors, from a server that allows it"
-      : `${response.status} ${response.statusText}`.trim();
-    throw cannotRead(model, where, why);
+    const { status, statusText } = response;
+    const why = withoutBytes.get(response.type) ?? `${status} ${statusText}`.trim();
+    throw cannotRead(model, where, why, status === 404 ? missingHelp(model) : undefined);
   }
   if (!response.body) throw cannotRead(model, where, "the response has no body");
   return ofStream(model, response.body, where);
 }
 
+/** Why a response of this type has no bytes. */
+const withoutBytes = new Map<string, string>([
+  // As `fetch` gives it with mode: "no-cors".
+  ["opaque", "its bytes are hidden from the page; request it without no-cors, from a server that allows it"],
+  ["opaqueredirect", 'it is a redirect; request it without redirect: "manual"'],
+  ["error", "the request failed"],
+]);
+
 function ofStream(model: Weighted, stream: ReadableStream<Uint8Array>, where: string): Origin {
   // The body of a response of a package for Node may be a stream of Node.
   if (isNodeStream(stream)) throw cannotRead(model, where, `it is a stream of Node; ${nodeHelp}`);
-  if (stream.locked) throw cannotRead(model, where, "something else reads it");
+  if (typeof stream.getReader !== "function") {
+    throw cannotRead(model, where, `its body must be a ReadableStream, not ${kindOf(stream)}`);
+  }
+  if (stream.locked) throw cannotRead(model, where, "something else reads it, or has read it");
   const reader = stream.getReader();
   const next = async (): Promise<Uint8Array | undefined> => {
     const { done, value } = await reader.read().catch((error: unknown) => {

@@ -2,8 +2,8 @@
 
 import { addToHash, endHash, hashBytes, startHash } from "./hash.js";
 import type { Origin, Source } from "./source.js";
-import { bytesOf, givenBytes, isGzip, openSource, readFully } from "./source.js";
-import type { LoadOptions, Model } from "./types.js";
+import { bytesOf, givenBytes, isGzip, missingHelp, openSource, readFully } from "./source.js";
+import type { Model, Progress } from "./types.js";
 
 /** The parts of a model that are read here. */
 type Weighted = Pick<Model, "name" | "weights">;
@@ -80,12 +80,19 @@ export type MakeRooms = () => readonly Room[] | Promise<readonly Room[]>;
 export async function readWeights(model: Weighted, source: Source, makeRooms: MakeRooms): Promise<void> {
   const isGiven = source.options.weights !== undefined;
   if (!isGiven && source.embedded === undefined && model.weights.elements === 0) return;
+  // A second try begins anew, and what has been told stays true.
+  let most = 0;
+  const tell = (progress: Progress): void => {
+    if (progress.loaded <= most) return;
+    most = progress.loaded;
+    source.options.onProgress?.(progress);
+  };
   for (let isAgain = true; isAgain;) {
     const origin = await openSource(model, source);
     isAgain = false;
     try {
       if (isGiven || source.embedded === undefined) await readHead(model, origin);
-      await fillRooms(model, origin, await makeRooms(), source.options.onProgress);
+      await fillRooms(model, origin, await makeRooms(), tell);
       await origin.finish?.();
     } catch (error) {
       isAgain = (await origin.fail?.()) ?? false;
@@ -103,7 +110,10 @@ export async function readWeights(model: Weighted, source: Source, makeRooms: Ma
 async function readHead(model: Weighted, { where, read }: Origin): Promise<void> {
   const head = new Uint8Array(8);
   const had = await readFully(read, head);
-  if (had < 8) throw wrongFile(model, where, `it has ${had} bytes`);
+  if (had < 8) {
+    const seen = had > 0 ? `, and ${beginning(model, head.subarray(0, had))}` : "";
+    throw wrongFile(model, where, `it has ${had} bytes${seen}`);
+  }
   const length = headerLength(head);
   if (length > longestHeader) {
     const more = new Uint8Array(seenBytes);
@@ -124,7 +134,7 @@ async function fillRooms(
   model: Weighted,
   { where, read }: Origin,
   rooms: readonly Room[],
-  onProgress: LoadOptions["onProgress"],
+  tell: (progress: Progress) => void,
 ): Promise<void> {
   const total = model.weights.elements * 4;
   const state = startHash();
@@ -142,7 +152,7 @@ async function fillRooms(
         throw wrongFile(model, where, `it ends after ${sum + filled} of ${total} bytes of data`);
       }
       filled += count;
-      onProgress?.({ loaded: sum + filled, total });
+      tell({ loaded: sum + filled, total });
     }
     addToHash(state, bytes.subarray(hashed));
     sum += filled;
@@ -156,7 +166,7 @@ const longestHeader = 1 << 20;
 
 /** The length of the header, from the first 8 bytes. */
 function headerLength(head: Uint8Array): number {
-  return new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
+  return Number(new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true));
 }
 
 /** Bytes that tell what a wrong file is, and how many of them a message shows. */
@@ -164,11 +174,11 @@ const seenBytes = 256;
 const shownBytes = 40;
 
 /** What a wrong file is, by its first bytes. */
-function beginning({ weights }: Weighted, file: Uint8Array): string {
+function beginning(model: Weighted, file: Uint8Array): string {
   const head = file.slice(0, seenBytes);
   // Servers answer with a page where a file is missing.
   if (new TextDecoder().decode(head).trimStart().startsWith("<")) {
-    return `it is an HTML page, as servers send instead of a missing file; put ${weights.file} there, or pass load({ weights })`;
+    return `it is an HTML page, as servers send instead of a missing file; ${missingHelp(model)}`;
   }
   const text = Array.from(head.subarray(0, shownBytes), (byte) =>
     byte < 0x20 || byte > 0x7e || byte === 0x60
@@ -180,17 +190,18 @@ function beginning({ weights }: Weighted, file: Uint8Array): string {
 
 /** Checks that the data is what the model needs, and begins after the header. */
 function checkHeader(model: Weighted, header: Uint8Array, where: string): void {
-  let packed: { data_offsets?: readonly number[] } | undefined;
+  let offsets: unknown;
   try {
-    packed = JSON.parse(new TextDecoder().decode(header.slice())).packed;
+    offsets = JSON.parse(new TextDecoder().decode(header.slice()))?.packed?.data_offsets;
   } catch {
     throw wrongFile(model, where, "its header is not JSON");
   }
-  if (!packed) throw wrongFile(model, where, 'it has no tensor "packed"');
-  const [start = 0, end = 0] = packed.data_offsets ?? [];
+  if (!Array.isArray(offsets)) throw wrongFile(model, where, 'it has no tensor "packed"');
+  const [start, end] = offsets as unknown[];
   const needed = model.weights.elements * 4;
   if (start !== 0 || end !== needed) {
-    throw wrongFile(model, where, `it holds ${end - start} bytes of data, and ${needed} are needed`);
+    const held = Number(end) - Number(start) || 0;
+    throw wrongFile(model, where, `it holds ${held} bytes of data, and ${needed} are needed`);
   }
 }
 

@@ -114,6 +114,30 @@ test("an address on the disk of a build, in a page, is taken from the page", asy
   expect(asked[0]!.url).toBe("https://shop.example/cart/small.packed.safetensors");
 });
 
+describe("an address that only looks like a URL, as some bundlers give it,", () => {
+  const source = (options: LoadOptions): Source => ({
+    file: () => ({ href: "/static/small.1a2b.safetensors" }) as URL,
+    options,
+  });
+
+  test("is completed in a page", async () => {
+    vi.stubGlobal("location", { href: "https://shop.example/cart/" });
+    const { asked, fetch } = answering(file);
+    await findWeights(model, source({ fetch }));
+    await findWeights(model, source({ fetch, weights: "other" }));
+    expect(asked.map(({ url }) => url)).toEqual([
+      "https://shop.example/static/small.1a2b.safetensors",
+      "https://shop.example/static/other",
+    ]);
+  });
+
+  test("is none on a server", async () => {
+    await expect(findWeights(model, source({}))).rejects.toThrow(
+      "small: cannot find small.packed.safetensors beside this module, which has no address; pass load({ weights }) as bytes or a full URL",
+    );
+  });
+});
+
 test.each([
   ["without an address of its own", undefined],
   ["with an address that has no place beside it", () => new URL("./small.packed.safetensors", "data:,")],
@@ -147,12 +171,34 @@ describe("refused", () => {
     [
       "a missing file",
       () => answering(file, { status: 404, statusText: "Not Found" }),
-      `small: cannot read the weights ${address}: 404 Not Found`,
+      `small: cannot read the weights ${address}: 404 Not Found; put small.packed.safetensors there, or pass load({ weights })`,
     ],
     [
       "the response to a request without CORS",
       () => ({ weights: Object.defineProperty(Response.error(), "type", { value: "opaque" }) }),
       "small: cannot read the weights the response given: its bytes are hidden from the page; request it without no-cors, from a server that allows it",
+    ],
+    [
+      "a redirect that was not followed",
+      () => ({ weights: Object.defineProperty(Response.error(), "type", { value: "opaqueredirect" }) }),
+      'small: cannot read the weights the response given: it is a redirect; request it without redirect: "manual"',
+    ],
+    [
+      "a failed request",
+      () => ({ weights: Response.error() }),
+      "small: cannot read the weights the response given: the request failed",
+    ],
+    [
+      "a failed request that has a cause",
+      () => ({
+        fetch: () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") })),
+      }),
+      `small: cannot read the weights ${address}: fetch failed (connect ECONNREFUSED)`,
+    ],
+    [
+      "a response whose body is no stream",
+      () => ({ fetch: async () => ({ ok: true, body: { getReader: 1 } }) as never }),
+      `small: cannot read the weights ${address}: its body must be a ReadableStream, not Object`,
     ],
     [
       "a failed response",
@@ -166,7 +212,7 @@ describe("refused", () => {
         weights.body!.getReader();
         return { weights };
       },
-      "small: cannot read the weights the response given: something else reads it",
+      "small: cannot read the weights the response given: something else reads it, or has read it",
     ],
     [
       "a number",
@@ -222,6 +268,9 @@ describe("refused", () => {
       "it begins with `version https://git-lfs.github.com/spec/`",
     ],
     ["text of other letters", "é".repeat(9), `it begins with \`${"\\xc3\\xa9".repeat(9)}\``],
+    ["a short page", "<p>", "it has 3 bytes, and it is an HTML page"],
+    ["a short answer", "null", "it has 4 bytes, and it begins with `null`"],
+    ["nothing", "", "it has 0 bytes"],
   ])("%s instead of the file", async (_name, text, message) => {
     const bytes = new TextEncoder().encode(text);
     for (const options of [
@@ -232,6 +281,33 @@ describe("refused", () => {
     ]) {
       await expect(read(options)).rejects.toThrow(`is not a packed weight file of Cleave: ${message}`);
     }
+  });
+
+  test.each([
+    ["null", 'it has no tensor "packed"'],
+    ["7", 'it has no tensor "packed"'],
+    ["{}", 'it has no tensor "packed"'],
+    ['{"packed":7}', 'it has no tensor "packed"'],
+    ['{"packed":{"data_offsets":7}}', 'it has no tensor "packed"'],
+    ['{"packed":{"data_offsets":[]}}', "it holds 0 bytes of data, and 32 are needed"],
+    ['{"packed":{"data_offsets":["a",{}]}}', "it holds 0 bytes of data, and 32 are needed"],
+    ['{"packed":{"data_offsets":[0,28]}}', "it holds 28 bytes of data, and 32 are needed"],
+    ['{"packed"', "its header is not JSON"],
+  ])("the header %s", async (header, message) => {
+    const length = new Uint8Array(8);
+    length[0] = header.length;
+    const bytes = Uint8Array.from([...length, ...new TextEncoder().encode(header), ...data]);
+    for (const weights of [bytes, new Blob([bytes])]) {
+      await expect(read({ weights })).rejects.toThrow(`is not a packed weight file of Cleave: ${message}`);
+    }
+  });
+
+  test("a header whose length needs more than four bytes", async () => {
+    const bytes = Uint8Array.from(file);
+    bytes[4] = 1;
+    await expect(read({ weights: bytes })).rejects.toThrow(
+      "is not a packed weight file of Cleave: it begins with",
+    );
   });
 
   test("gzip that is cut off", async () => {

@@ -52,8 +52,9 @@ export function wasmParts(
   const layout = layoutOf(program, packed.elements);
   const name = fileNameOf(program.name);
   // Bundlers look for this literal too.
+  const file = `${encodeURIComponent(name)}.worker.js`;
   const worker = options.workerFile
-    ? `, workerFile: () => new Worker(new URL(${jsString(`./${encodeURIComponent(name)}.worker.js`)}, import.meta.url))`
+    ? `, workerFile: { name: ${jsString(file)}, start: () => new Worker(new URL(${jsString(`./${file}`)}, import.meta.url)) }`
     : "";
   const hasDots = program.kernels.some(({ fours }) => fours !== undefined);
   const text = {

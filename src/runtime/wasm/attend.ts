@@ -5,7 +5,7 @@ import type { createPlayer, Crew } from "./crew.js";
 /** A message from a worker. */
 export type Answer = { readonly times?: Float64Array } | { readonly error: string };
 
-/** Listens. Its text runs in workers, so it must not refer to anything outside. */
+/** Listens. Its text runs in workers, as that of `createPlayer` does, so it must not refer to anything outside, and has no async functions. */
 export function attend(create: typeof createPlayer): void {
   interface Port {
     onmessage: (event: { data: never }) => unknown;
@@ -18,10 +18,9 @@ export function attend(create: typeof createPlayer): void {
     process?.getBuiltinModule?.("node:worker_threads").parentPort ?? (globalThis as unknown as Port);
   const tell = (error: unknown) =>
     port.postMessage({ error: error instanceof Error ? error.message : String(error) });
-  port.onmessage = async ({ data }) => {
-    try {
-      const [crew, thread] = data as [Crew, number];
-      const player = await create(crew);
+  port.onmessage = ({ data }) => {
+    const [crew, thread] = data as [Crew, number];
+    const attending = create(crew).then((player) => {
       port.onmessage = (event) => {
         const [from, to, isTimed] = event.data as [number, number, boolean];
         try {
@@ -34,8 +33,7 @@ export function attend(create: typeof createPlayer): void {
       };
       port.postMessage({});
       if (thread > 0) player.help(thread);
-    } catch (error) {
-      tell(error);
-    }
+    });
+    attending.catch(tell);
   };
 }

@@ -27,7 +27,7 @@ export interface Crew {
   readonly poison: boolean;
   /**
    * Shared words for synchronization, 16 (a cache line) for each of five, and for each thread. The first ends a run: not 0 if its caller
-   * does not want it any more. A crew of one has no others.
+   * does not want it any more. The second ends the help of all threads. A crew of one has no others.
    */
   readonly words: Int32Array;
 }
@@ -38,26 +38,27 @@ export interface Player {
   lead(from: number, to: number, times?: Float64Array): void;
   /** Has the engine optimize a kernel, in the background. */
   warmUp(kernel: string): void;
-  /** Helps the leader, as this thread (1 or more), forever. */
-  help(thread: number): never;
+  /** Helps the leader, as this thread (1 or more), until the crew is dismissed. */
+  help(thread: number): void;
 }
 
 /**
- * Makes this thread a player. Its text runs in workers, so it must not refer to anything outside.
+ * Makes this thread a player. Its text runs in workers, so it must not refer to anything outside. For the same reason it is not an async
+ * function: where bundlers write code for old engines, such a function calls a helper outside.
  *
  * For each launch, the leader opens a job (`job` becomes odd), and each thread that is awake takes chunks of blocks:
  * first of its own share, so that its cache has what it wrote before, then of the others'. When none is left, the
  * leader closes the job (`job` becomes even) and waits until no thread is at work. A late thread finds the job closed,
  * and nobody waits for it.
  */
-export async function createPlayer(crew: Crew): Promise<Player> {
+export function createPlayer(crew: Crew): Promise<Player> {
   const { memory, threads, steps, words } = crew;
   const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
-  const { exports } = await WebAssembly.instantiate(crew.binary, { host });
-  const kernels = steps.map(({ kernel }) => exports[kernel] as WasmKernel);
+  let exports: WebAssembly.Instance["exports"] = {};
+  let kernels: readonly WasmKernel[] = [];
   const scratch = new Float32Array(memory.buffer, crew.scratch, (crew.stride * threads) / 4);
 
-  const [stop, job, current, atWork, failed, next] = [0, 16, 32, 48, 64, 80] as const;
+  const [stop, over, job, current, atWork, failed, next] = [0, 1, 16, 32, 48, 64, 80] as const;
   // Polling takes 7 ns, and waking a sleeping thread about 50 µs.
   const spins = 20_000;
   const patience = 60_000;
@@ -131,7 +132,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
     }
   }
 
-  return {
+  const player: Player = {
     lead(from, to, times) {
       for (let index = from; index < to && Atomics.load(words, stop) === 0; index++) {
         if (crew.poison) scratch.fill(Number.NaN);
@@ -155,6 +156,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
         }
         seen = now;
         spin = 0;
+        if (Atomics.load(words, over) > 0) return;
         if (now % 2 === 0) continue;
         Atomics.add(words, atWork, 1);
         try {
@@ -170,4 +172,10 @@ export async function createPlayer(crew: Crew): Promise<Player> {
       }
     },
   };
+
+  return WebAssembly.instantiate(crew.binary, { host }).then((instance) => {
+    exports = instance.exports;
+    kernels = steps.map(({ kernel }) => exports[kernel] as WasmKernel);
+    return player;
+  });
 }

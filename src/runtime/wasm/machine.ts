@@ -8,7 +8,7 @@ import type { LoadOptions, Model, Net, RunOptions } from "../types.js";
 import type { Staged } from "../weights.js";
 import { readWeights, roomsOf } from "../weights.js";
 import { binaryOf } from "./binary.js";
-import type { Host } from "./workers.js";
+import type { WorkerFile } from "./workers.js";
 import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes, and their multiply-accumulates. */
@@ -34,8 +34,7 @@ export interface WasmModule {
   /** See `Source`. */
   readonly file?: () => URL;
   readonly embedded?: string;
-  /** Starts a worker of the file beside the module, if that has one. */
-  readonly workerFile?: () => Host;
+  readonly workerFile?: WorkerFile;
   /** Whether the engine's dot products of bytes are right, if the binary for relaxed SIMD has any. */
   readonly dots?: () => boolean;
 }

@@ -28,6 +28,12 @@ export interface Host {
   onerror?: (event: { readonly message?: string }) => void;
 }
 
+/** The script of workers as a file beside the module, and what starts a worker of it. */
+export interface WorkerFile {
+  readonly name: string;
+  readonly start: () => Host;
+}
+
 interface Pending {
   resolve(answer: Answer): void;
   reject(error: Error): void;
@@ -37,7 +43,7 @@ interface Pending {
 export async function startWorkers(
   name: string,
   crew: Crew,
-  workerFile: (() => Host) | undefined,
+  workerFile: WorkerFile | undefined,
 ): Promise<Workers> {
   const script = `(${String(attend)})(${String(createPlayer)});`;
   const workers: Host[] = [];
@@ -47,6 +53,7 @@ export async function startWorkers(
 
   function end(error: Error): void {
     broken ??= error;
+    dismiss(crew);
     for (const worker of workers) worker.terminate();
     for (const { reject } of pending.values()) reject(broken);
     pending.clear();
@@ -85,14 +92,7 @@ export async function startWorkers(
     isReady = true;
   } catch (error) {
     fail(error);
-    const directive = await refused.directive();
-    const help =
-      directive === "worker-src"
-        ? "allow `blob:` in `worker-src`, or compile with --worker-file and allow its origin"
-        : "allow a policy named `cleave` in `trusted-types`";
-    throw directive
-      ? new Error(`the page's Content-Security-Policy refuses them (\`${directive}\`); ${help}`)
-      : error;
+    throw new Error(causeOf(error, await refused.directive(), workerFile), { cause: error });
   } finally {
     refused.end();
   }
@@ -118,14 +118,35 @@ export async function startWorkers(
   };
 }
 
+/** Ends the help of all threads, also of those that sleep: not every engine ends a thread while it waits. */
+function dismiss({ words }: Crew): void {
+  Atomics.store(words, 1, 1);
+  // Another number of the job, which says as before whether it is open.
+  Atomics.add(words, 16, 2);
+  Atomics.notify(words, 16);
+}
+
+/** Why workers cannot start, and the way out. */
+function causeOf(error: unknown, directive: string | undefined, workerFile: WorkerFile | undefined): string {
+  if (directive) {
+    const help =
+      directive === "worker-src"
+        ? "allow `blob:` in `worker-src`, or compile with --worker-file and allow its origin"
+        : "allow a policy named `cleave` in `trusted-types`";
+    return `the page's Content-Security-Policy refuses them (\`${directive}\`); ${help}`;
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  // Bundlers can make functions call helpers, which the script of a blob has not.
+  const isChanged = !workerFile && /is not defined|Can't find variable/.test(why);
+  return isChanged
+    ? `${why}; a bundler changed the script of the workers: let it keep names as they are, or compile with --worker-file`
+    : why;
+}
+
 let webScript: string | undefined;
 
 /** A worker of Node, or of the web: of a file, or else of a blob. */
-function openWorker(
-  script: string,
-  workerFile: (() => Host) | undefined,
-  fail: (why: unknown) => void,
-): Host {
+function openWorker(script: string, workerFile: WorkerFile | undefined, fail: (why: unknown) => void): Host {
   const { process, Worker, Blob, URL } = globalThis as unknown as WorkerGlobals;
   const node = process?.getBuiltinModule?.("node:worker_threads");
   if (node) {
@@ -136,7 +157,7 @@ function openWorker(
     return worker;
   }
   let worker: Host;
-  if (workerFile) worker = workerFile();
+  if (workerFile) worker = ofFile(workerFile);
   else {
     webScript ??= trusted(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
     worker = new Worker(webScript);
@@ -145,10 +166,21 @@ function openWorker(
     fail(
       message ||
         (workerFile
-          ? "the worker's file cannot be loaded; is it there, and served with the headers of the page?"
+          ? `the worker's file cannot be loaded; is ${workerFile.name} there, and served with the headers of the page?`
           : "the browser does not say why"),
     );
   return worker;
+}
+
+/** Bundlers may take a module's address away; then its files are where the page is. */
+function ofFile({ name, start }: WorkerFile): Host {
+  try {
+    return start();
+  } catch (error) {
+    const { location, URL, Worker } = globalThis as unknown as WorkerGlobals;
+    if (!(error instanceof TypeError) || !location?.href.startsWith("http")) throw error;
+    return new Worker(new URL(name, location.href));
+  }
 }
 
 /** An address of a script that pages with `require-trusted-types-for 'script'` accept. */
@@ -175,7 +207,8 @@ interface WorkerGlobals {
       rules: { createScriptURL(address: string): string },
     ): { createScriptURL(address: string): string };
   };
-  readonly Worker: new (url: string) => Host;
+  readonly location?: { readonly href: string };
+  readonly Worker: new (url: string | object) => Host;
   readonly Blob: new (parts: string[], options: { type: string }) => object;
-  readonly URL: { new (url: string): object; createObjectURL(blob: object): string };
+  readonly URL: { new (url: string, base?: string): object; createObjectURL(blob: object): string };
 }
