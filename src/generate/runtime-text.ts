@@ -8,7 +8,7 @@ import { format } from "oxfmt";
 /** The parts of emitted modules by name, and the files that contain them. */
 const parts = {
   auto: ["auto"],
-  shared: ["hash", "source", "cache", "weights", "ports", "options"],
+  shared: ["hash", "policy", "source", "cache", "weights", "ports", "options"],
   compact: ["compact"],
   net: ["net"],
   pictures: ["pictures", "pixels"],

@@ -1,6 +1,7 @@
 // Opens what the weights are read from: bytes, a file, a download, a stream.
 
 import { cached } from "./cache.js";
+import { watchPolicy } from "./policy.js";
 import type { LoadOptions, Model } from "./types.js";
 
 /** The parts of a model that are read here. */
@@ -67,8 +68,7 @@ function endedBy(signal: AbortSignal | undefined, read: Origin["read"]): Origin[
 
 async function open(model: Weighted, source: Source): Promise<Origin> {
   if (source.options.weights === undefined && source.embedded !== undefined) {
-    const pieces = base64Pieces(source.embedded);
-    return { where: "embedded", read: copying(() => pieces.next().value ?? undefined) };
+    return ofBase64(model, source.embedded, "embedded");
   }
   const given = await source.options.weights;
   const bytes = bytesOf(given);
@@ -164,7 +164,12 @@ async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise
   // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
-  if (!fs) return openDownload(model, url, url.href, options);
+  if (!fs) {
+    if (url.protocol !== "data:") return openDownload(model, url, url.href, options);
+    const where = "the data: address";
+    const inline = inlineBytes(url.href);
+    return inline === undefined ? openDownload(model, url, where, options) : ofBase64(model, inline, where);
+  }
   const fail = (why: unknown): never => {
     const isMissing = (why as { readonly code?: unknown }).code === "ENOENT";
     throw cannotRead(model, url.href, why, isMissing ? missingHelp(model) : undefined);
@@ -175,6 +180,16 @@ async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise
     read: async (into) => (await file.read(into, 0, into.length).catch(fail)).bytesRead,
     close: () => file.close(),
   };
+}
+
+/**
+ * The bytes in a `data:` address, in base64, as bundlers put small files into the code; undefined if they are written in another way. Read like
+ * this, they need no policy that allows `data:`.
+ */
+function inlineBytes(address: string): string | undefined {
+  const comma = address.indexOf(",") + 1;
+  const isPlain = address.slice(0, comma).endsWith(";base64,") && !address.includes("%", comma);
+  return isPlain ? address.slice(comma) : undefined;
 }
 
 /** The part of `node:fs/promises` that is used. */
@@ -233,28 +248,6 @@ async function download(
 
 const onDiskHelp =
   "a page that is opened from the disk may not read files: serve it, or compile with --embed-weights";
-
-/** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
-export function watchPolicy(): {
-  readonly directive: () => Promise<string | undefined>;
-  readonly end: () => void;
-} {
-  const { document } = globalThis as { document?: EventTarget };
-  const target = document ?? (globalThis as Partial<EventTarget>);
-  let directive: string | undefined;
-  const hear = (event: Event): void => {
-    directive = (event as { effectiveDirective?: string }).effectiveDirective;
-  };
-  target.addEventListener?.("securitypolicyviolation", hear);
-  return {
-    async directive() {
-      // The event may come after the failure.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      return directive;
-    },
-    end: () => target.removeEventListener?.("securitypolicyviolation", hear),
-  };
-}
 
 function ofResponse(model: Weighted, response: Response, where: string): Origin {
   if (!response.ok) {
@@ -374,6 +367,18 @@ function copying(next: () => Piece | Promise<Piece>): Origin["read"] {
     piece = piece.subarray(part.length);
     return part.length;
   };
+}
+
+function ofBase64(model: Weighted, text: string, where: string): Origin {
+  const pieces = base64Pieces(text);
+  const next = (): Piece => {
+    try {
+      return pieces.next().value ?? undefined;
+    } catch (error) {
+      throw cannotRead(model, where, error);
+    }
+  };
+  return { where, read: copying(next) };
 }
 
 /** Decodes piece by piece, without a string of all bytes; a piece is valid until the next one is requested. */

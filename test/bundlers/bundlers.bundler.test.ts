@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { build, createServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasChromium, inPage, launch, ready, serve, watch } from "../web/chromium.js";
+import type { CompileOptions } from "#compile/compile.js";
+import { hasChromium, inPage, isolation, launch, ready, serve, watch } from "../web/chromium.js";
 import type { Ran } from "./fixture.js";
 import { expectResult, filesOf, isInstalled, page, program, require, write, writeNet } from "./fixture.js";
 
@@ -20,17 +21,18 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 /** Opens an address, and expects that the net of the page gives the right result, with weights that were read. */
-async function expectPage(address: string, before: (said: string[]) => void = () => {}): Promise<void> {
+async function expectPage(address: string, threads = 1, warning?: RegExp): Promise<void> {
   const context = await browser.newContext();
   try {
     const opened = await context.newPage();
     const seen = watch(opened);
     await opened.goto(address);
     await ready(opened, "inPage");
-    const { y, loaded } = await inPage<Ran>(opened, "() => inPage()");
-    expectResult(y);
-    expect(loaded).toBeGreaterThan(0);
-    before(seen.warnings);
+    const ran = await inPage<Ran>(opened, "(options) => inPage(options)", { threads, leastWork: 0 });
+    expectResult(ran.y);
+    expect(ran.loaded).toBeGreaterThan(0);
+    expect(ran.threads).toBe(warning ? 1 : threads);
+    expect(seen.warnings).toEqual(warning ? [expect.stringMatching(warning)] : []);
     expect(seen.problems).toEqual([]);
   } finally {
     await context.close();
@@ -38,7 +40,7 @@ async function expectPage(address: string, before: (said: string[]) => void = ()
 }
 
 /** Serves a folder that a bundler wrote, below `base`, and expects its page to work. No bundle has a path of this machine. */
-async function expectBuilt(built: string, base = "/"): Promise<void> {
+async function expectBuilt(built: string, base = "/", threads = 1, warning?: RegExp): Promise<void> {
   const texts = readdirSync(built, { recursive: true, encoding: "utf8" }).filter((name) =>
     /\.m?js$/.test(name),
   );
@@ -47,10 +49,10 @@ async function expectBuilt(built: string, base = "/"): Promise<void> {
   const read = filesOf(built);
   const server = await serve(
     (path) => (path.startsWith(base) ? read(`/${path.slice(base.length)}`) : undefined),
-    {},
+    threads > 1 ? isolation : {},
   );
   try {
-    await expectPage(`${server.url}${base}`);
+    await expectPage(`${server.url}${base}`, threads, warning);
   } finally {
     server.close();
   }
@@ -170,6 +172,36 @@ describe.skipIf(!hasChromium || !isInstalled)("in Chromium", () => {
       cpSync(join(root, "index.html"), join(built, "index.html"));
       cpSync(join(root, "net/small.packed.safetensors"), join(built, "small.packed.safetensors"));
       await expectBuilt(built);
+    },
+    60_000,
+  );
+
+  test.each<[string, object, CompileOptions, RegExp?]>([
+    ["a bundle for old engines", { target: "es2016" }, {}],
+    ["a bundle for old engines, and a file of the workers", { target: "es2016" }, { workerFile: true }],
+    ["a file of the workers, beside a script that has no address", { format: "iife" }, { workerFile: true }],
+    ["names that are kept", { keepNames: true }, {}, /no worker can start: .*compile with --worker-file/],
+    ["names that are kept, and a file of the workers", { keepNames: true }, { workerFile: true }],
+  ])(
+    "two threads in a bundle of esbuild: %s",
+    async (name, options, compiled, warning) => {
+      const root = project(`threads ${name}`, "./net/small.mjs");
+      writeNet(join(root, "net"), compiled);
+      const built = join(root, "dist");
+      mkdirSync(built);
+      await require("esbuild").build({
+        entryPoints: [join(root, "main.js")],
+        bundle: true,
+        format: "esm",
+        minify: true,
+        outdir: built,
+        logLevel: "silent",
+        ...options,
+      });
+      cpSync(join(root, "index.html"), join(built, "index.html"));
+      for (const file of readdirSync(join(root, "net")))
+        if (/worker|packed/.test(file)) cpSync(join(root, "net", file), join(built, file));
+      await expectBuilt(built, "/", 2, warning);
     },
     60_000,
   );

@@ -1,8 +1,10 @@
 // After `dispose` a net that is still held keeps none of its memory, and raw mistakes of callers are answered in words.
 
+import { once } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { describe, expect, test } from "vitest";
+import { Worker } from "node:worker_threads";
+import { describe, expect, test, vi } from "vitest";
 import { compile, load } from "../../src/index.js";
 import type { Net } from "../../src/index.js";
 
@@ -62,6 +64,27 @@ describe.each([
     await expect(net.run({ x: new Float32Array(size) })).rejects.toThrow("m: run after dispose");
     expect(net.name).toBe("m");
   });
+
+  test.runIf(threads > 1)(
+    "helpers go back to their event loop, where every engine can end them",
+    async () => {
+      const ended = vi.spyOn(Worker.prototype, "terminate").mockResolvedValue(0);
+      const net = await load(compile(text, { target }).value!, { threads, leastWork: 0 });
+      await net.run({ x: new Float32Array(size) });
+      net.dispose();
+      const workers = [...new Set(ended.mock.contexts as Worker[])];
+      ended.mockRestore();
+      expect(workers).toHaveLength(threads);
+      await Promise.all(
+        workers.map(async (worker) => {
+          const answer = once(worker, "message");
+          worker.postMessage([0, 0, false]);
+          expect(await answer).toEqual([{ times: new Float64Array(0) }]);
+          await worker.terminate();
+        }),
+      );
+    },
+  );
 
   test("what is not an object is answered in words", async () => {
     const artifact = compile(text, { target }).value!;

@@ -85,6 +85,13 @@ describe.each([
     "a File": () => ({ weights: new File([bytes], "small") }),
     "an ArrayBuffer": () => ({ weights: bytes.slice().buffer }),
     "a Uint8Array": () => ({ weights: bytes.slice() }),
+    "a `data:` address, which nobody has to fetch": () => ({
+      weights: `data:application/octet-stream;base64,${Buffer.from(bytes).toString("base64")}`,
+      fetch: () => Promise.reject(new Error("fetched")),
+    }),
+    "a `data:` address in another notation": () => ({
+      weights: `data:,${Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")}`,
+    }),
     "a promise of bytes": () => ({ weights: Promise.resolve(bytes.slice()) }),
     "a promise of a Response": () => ({ weights: Promise.resolve(new Response(bytes)) }),
   };
@@ -191,9 +198,15 @@ describe("refused", () => {
     [
       "a failed request that has a cause",
       () => ({
-        fetch: () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") })),
+        fetch: () =>
+          Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") })),
       }),
       `small: cannot read the weights ${address}: fetch failed (connect ECONNREFUSED)`,
+    ],
+    [
+      "a `data:` address of a page",
+      () => ({ weights: "data:text/html,%3Chtml%3E" }),
+      "small: the data: address is not a packed weight file of Cleave: it has 6 bytes, and it is an HTML page, as servers send instead of a missing file; put small.packed.safetensors there, or pass load({ weights })",
     ],
     [
       "a response whose body is no stream",
@@ -310,12 +323,52 @@ describe("refused", () => {
     );
   });
 
+  test("a `data:` address whose base64 is wrong", async () => {
+    await expect(read({ weights: "data:;base64,!" })).rejects.toThrow(
+      /^small: cannot read the weights the data: address: /,
+    );
+  });
+
   test("gzip that is cut off", async () => {
     const cut = gzipped.slice(0, -12);
     await expect(read({ weights: new Blob([cut]) })).rejects.toThrow(
       /^small: cannot read the weights the blob given, compressed by gzip: /,
     );
   });
+});
+
+test("where nothing may be kept, and to ask for the Cache API fails, weights are read all the same", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const own = Object.getOwnPropertyDescriptor(globalThis, "caches");
+  Object.defineProperty(globalThis, "caches", {
+    configurable: true,
+    get() {
+      throw new DOMException("the frame is sandboxed", "SecurityError");
+    },
+  });
+  try {
+    expect(await read({ fetch: answering(file).fetch, cache: true })).toEqual([...data]);
+  } finally {
+    if (own) Object.defineProperty(globalThis, "caches", own);
+    else Reflect.deleteProperty(globalThis, "caches");
+  }
+  expect(warn.mock.calls).toEqual([["small: the weights are not kept: the frame is sandboxed"]]);
+});
+
+test("progress does not go back when kept bytes were wrong, and the download begins anew", async () => {
+  const kept = [Uint8Array.from(file).fill(1, file.length - 4)];
+  const keep = {
+    match: async () => (kept[0] ? new Response(kept[0]) : undefined),
+    put: async () => {},
+    delete: async () => kept.pop() !== undefined,
+  };
+  vi.stubGlobal("caches", { open: async () => keep });
+  const told: Progress[] = [];
+  const { asked, fetch } = answering(file);
+  const options = { fetch, cache: true, onProgress: (progress: Progress) => told.push(progress) };
+  expect(await read(options)).toEqual([...data]);
+  expect(asked).toHaveLength(1);
+  expect(told).toEqual([{ loaded: 32, total: 32 }]);
 });
 
 describe("a signal", () => {

@@ -150,7 +150,7 @@ describe.skipIf(!hasChromium)("threads in Chromium", () => {
       "a policy that forbids all workers",
       "worker-src 'none'",
       filesWithWorker,
-      /one thread instead of 2, since no worker can start: .*\(`worker-src`\)/,
+      /one thread instead of 2, since no worker can start: .*\(`worker-src`\); allow the origin of the worker's file/,
     ],
     [
       "a policy that trusts no address of a script",
@@ -159,10 +159,16 @@ describe.skipIf(!hasChromium)("threads in Chromium", () => {
       /one thread instead of 2, since no worker can start: .*allow a policy named `cleave` in `trusted-types`/,
     ],
     [
+      "a policy that trusts no address of a script, with a worker's file",
+      "worker-src 'self'; require-trusted-types-for 'script'; trusted-types cleave",
+      filesWithWorker,
+      /one thread instead of 2, since no worker can start: .*make a default policy that lets the address of the worker's file pass/,
+    ],
+    [
       "a missing file of the worker",
       "worker-src 'self'",
       withoutWorker,
-      /one thread instead of 2, since no worker can start: the worker's file cannot be loaded/,
+      /one thread instead of 2, since no worker can start: the worker's file cannot be loaded; is fm_resnet16\.worker\.js there/,
     ],
   ])("%s: one thread, and a warning that names the cause", async (_name, text, served, warning) => {
     await open(

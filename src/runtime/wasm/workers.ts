@@ -4,7 +4,7 @@ import type { Answer } from "./attend.js";
 import { attend } from "./attend.js";
 import type { Crew } from "./crew.js";
 import { createPlayer } from "./crew.js";
-import { watchPolicy } from "../source.js";
+import { watchPolicy } from "../policy.js";
 import type { RunOptions } from "../types.js";
 
 export interface Workers {
@@ -128,20 +128,30 @@ function dismiss({ words }: Crew): void {
 
 /** Why workers cannot start, and the way out. */
 function causeOf(error: unknown, directive: string | undefined, workerFile: WorkerFile | undefined): string {
-  if (directive) {
-    const help =
-      directive === "worker-src"
-        ? "allow `blob:` in `worker-src`, or compile with --worker-file and allow its origin"
-        : "allow a policy named `cleave` in `trusted-types`";
-    return `the page's Content-Security-Policy refuses them (\`${directive}\`); ${help}`;
-  }
   const why = error instanceof Error ? error.message : String(error);
+  if (directive) {
+    const help = workerFile ? helpWithFile : helpWithout;
+    return `the page's Content-Security-Policy refuses them (\`${directive}\`); ${directive === "worker-src" ? help.place : help.trust}`;
+  }
   // Bundlers can make functions call helpers, which the script of a blob has not.
   const isChanged = !workerFile && /is not defined|Can't find variable/.test(why);
-  return isChanged
-    ? `${why}; a bundler changed the script of the workers: let it keep names as they are, or compile with --worker-file`
-    : why;
+  return isChanged ? `${why}; ${changedHelp}` : why;
 }
+
+const helpWithout = {
+  place: "allow `blob:` in `worker-src`, or compile with --worker-file and allow its origin",
+  trust:
+    "allow a policy named `cleave` in `trusted-types`, and 'allow-duplicates' if the page has several nets with threads",
+};
+
+const helpWithFile = {
+  place: "allow the origin of the worker's file in `worker-src`",
+  trust:
+    "make a default policy that lets the address of the worker's file pass, or compile without --worker-file",
+};
+
+const changedHelp =
+  "a bundler changed the script of the workers, as esbuild does with keepNames: leave that out, or compile with --worker-file";
 
 let webScript: string | undefined;
 

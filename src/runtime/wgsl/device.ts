@@ -37,7 +37,7 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   if (!adapter) {
     throw gpuError(
       "no-adapter",
-      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target wasm, or with --target auto, runs without one`,
+      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked; ${withoutGpu}`,
     );
   }
   checkLimits(model, adapter.limits, "the adapter");
@@ -54,9 +54,15 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
-    throw gpuError("no-adapter", `${model.name}: the adapter gives no device: ${messageOf(cause)}`, cause);
+    throw gpuError(
+      "no-adapter",
+      `${model.name}: the adapter gives no device: ${messageOf(cause)}; ${withoutGpu}`,
+      cause,
+    );
   }
 }
+
+const withoutGpu = "the same net compiled with --target wasm, or with --target auto, runs without one";
 
 const halfFeature: GPUFeatureName = "shader-f16";
 
