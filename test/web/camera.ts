@@ -86,6 +86,31 @@ export function testCamera(visit: VisitPage): void {
     );
   });
 
+  test("a frame that cannot be read stops the camera, with a message; it can be started again", async () => {
+    await visit(
+      async (page) => {
+        const before = await findings(page, ({ found }) => found.length === 3);
+        await page.click("#camera");
+        await findings(page, ({ frames, size }) => frames > before.frames + 2 && size.width === 640);
+        await page.evaluate(`{
+          const read = createImageBitmap;
+          globalThis.createImageBitmap = () => {
+            globalThis.createImageBitmap = read;
+            throw new Error("the frame is lost");
+          };
+        }`);
+        await expect.poll(() => page.locator("#message").textContent()).toBe("the frame is lost");
+        expect(await page.locator("#camera").textContent()).toBe("Start the camera");
+        const stopped = (await page.evaluate("cleaveDemo.settled()")) as { frames: number };
+        await page.click("#camera");
+        await findings(page, ({ frames }) => frames > stopped.frames + 2);
+        expect(await page.locator("#message").textContent()).toBe("");
+      },
+      desktop,
+      { name: "faces", browser },
+    );
+  });
+
   const gone = (name: string): string =>
     `navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "${name}"))`;
 

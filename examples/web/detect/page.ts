@@ -80,6 +80,7 @@ export async function openPage({ name, modules, noun, facing, example, find }: D
     } catch (error) {
       // A GPU may be gone or a worker may have ended: the next turn loads the net again.
       nets.unload();
+      if (camera.isOn) stopCamera();
       say(messageOf(error));
     }
   }
