@@ -60,6 +60,7 @@ function notClassifier({ name }: Graph, why: string, help: readonly string[]): D
 function givesProbabilities(graph: Graph, node: Node): boolean {
   const [operand] = node.inputs;
   if (node.op === "softmax" || node.op === "sigmoid") return true;
-  const isMoved = node.op === "reshape" || node.op === "identity" || node.op === "dequantize";
+  const isMoved =
+    node.op === "reshape" || node.op === "identity" || node.op === "quantize" || node.op === "dequantize";
   return isMoved && operand !== undefined && givesProbabilities(graph, nodeOf(graph, operand));
 }

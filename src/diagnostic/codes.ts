@@ -214,7 +214,7 @@ export const codeGroups = {
   running: {
     title: "Running",
     codes: {
-      "bad-image": "A file is not a PNG or JPEG image, or is broken.",
+      "bad-image": "A file is not an image of a known format, or is broken.",
       "missing-package": "A package is not installed that is optional, and that what was asked for takes.",
       "wrong-input": "A file of numbers or an image does not fit the input.",
       "missing-input": "One input has fewer files than another.",

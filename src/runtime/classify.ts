@@ -32,6 +32,11 @@ export function probabilitiesOf(values: ArrayLike<number>): Float32Array {
   return Float32Array.from(powers, (power) => power / sum);
 }
 
+/** The probabilities of classes. A single value says whether a picture is of the class: its softmax would be 1, whatever it is. */
+function certain(scores: Float32Array): Float32Array {
+  return scores.length === 1 ? scores.map((score) => 1 / (1 + Math.exp(-score))) : probabilitiesOf(scores);
+}
+
 /** How a net classifies: its input and output, and whether the output has probabilities already. */
 export interface Classifier {
   readonly input: string;
@@ -74,7 +79,7 @@ export function withClassify<N extends object>(net: N, task: Classifier): N {
       const all: Class[][] = [];
       for (let start = 0; start < values.length; start += task.classes) {
         const scores = values.subarray(start, start + task.classes);
-        const best = topK(task.isProbability ? scores : probabilitiesOf(scores), top, task.labels);
+        const best = topK(task.isProbability ? scores : certain(scores), top, task.labels);
         all.push(best.map(({ label, index, value }) => ({ label, index, probability: value })));
       }
       return Array.isArray(picture) || all.length > 1 ? all : all[0];

@@ -1,4 +1,4 @@
-// Images as inputs: every kind of PNG and JPEG for every kind of input, resized and normalized; and broken images.
+// Images as inputs: every kind of PNG, JPEG, WebP, AVIF and GIF for every kind of input, resized and normalized; and broken images.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,6 +54,39 @@ describe("kinds of image and input", () => {
     const values = await pixels(file, [1, 2, 2, 3]);
     expect(values).toHaveLength(12);
     expect(Math.abs((values[0] ?? 0) - 255)).toBeLessThan(3);
+  });
+
+  test.each(["webp", "avif", "gif"] as const)("%s", async (format) => {
+    const file = await write(`color.${format}`, color().toFormat(format, { lossless: true }));
+    const wanted = [255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9];
+    const values = await pixels(file, [1, 2, 2, 3]);
+    expect(values).toHaveLength(12);
+    for (const [at, value] of values.entries()) expect(Math.abs(value - wanted[at]!)).toBeLessThan(4);
+  });
+
+  test("of an animation, the first picture", async () => {
+    const frames = Buffer.concat([Buffer.alloc(12, 200), Buffer.alloc(12, 40)]);
+    const raws = { raw: { width: 2, height: 4, channels: 3 as const, pageHeight: 2 } };
+    for (const format of ["gif", "webp"] as const) {
+      const file = await write(`moving.${format}`, sharp(frames, raws).toFormat(format));
+      expect((await sharp(file).metadata()).pages).toBe(2);
+      const values = await pixels(file, [1, 2, 2, 3]);
+      for (const value of values) expect(Math.abs(value - 200)).toBeLessThan(4);
+    }
+  });
+
+  test("gray with transparency, and CMYK", async () => {
+    const gray = sharp(Uint8Array.of(200, 255, 90, 0), raw(2, 1, 2)).toColourspace("b-w");
+    const file = await write("gray-alpha.png", gray.png());
+    expect((await sharp(file).metadata()).channels).toBe(2);
+    expect(await pixels(file, [1, 1, 2, 3])).toEqual([200, 200, 200, 0, 0, 0]);
+    expect(await pixels(file, [1, 1, 2, 4])).toEqual([200, 200, 200, 255, 90, 90, 90, 0]);
+    const ink = sharp({ create: { width: 16, height: 16, channels: 3, background: "#fff" } }).toColourspace(
+      "cmyk",
+    );
+    const print = await write("cmyk.jpg", ink.jpeg({ quality: 100 }));
+    expect((await sharp(print).metadata()).space).toBe("cmyk");
+    for (const value of await pixels(print, [1, 16, 16, 3])) expect(value).toBeGreaterThan(250);
   });
 
   test("JPEG, rotated upright by its EXIF data", async () => {
@@ -156,7 +189,7 @@ describe("files that are not images", () => {
   }
 });
 
-function raw(width: number, height: number, channels: 1 | 3 | 4) {
+function raw(width: number, height: number, channels: 1 | 2 | 3 | 4) {
   return { raw: { width, height, channels } };
 }
 

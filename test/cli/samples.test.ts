@@ -162,12 +162,12 @@ describe("folders", () => {
 
   test("without samples, with several kinds, for several inputs", async () => {
     expect(await problem(folder(), gray)).toBe(
-      "PATH has no samples in it | samples are .png, .jpg, .npy or .json files",
+      "PATH has no samples in it | samples are images (.png, .jpg, .webp, .avif, .gif), .npy or .json files",
     );
     const nested = folder({ "README.md": "" });
     mkdirSync(join(nested, "cats"));
     expect(await problem(nested, gray)).toBe(
-      "PATH has no samples in it | samples are .png, .jpg, .npy or .json files | it has 1 folder, which are not looked into",
+      "PATH has no samples in it | samples are images (.png, .jpg, .webp, .avif, .gif), .npy or .json files | it has 1 folder, which are not looked into",
     );
     const mixed = folder({ "a.png": await pixels(1, 2), "b.jpg": "", "c.npy": npy([2], 1, 2) });
     expect(await problem(mixed, gray)).toBe(
@@ -179,7 +179,7 @@ describe("folders", () => {
   });
 
   test("a warning if most files are not samples", async () => {
-    const path = folder({ "a.png": await pixels(1, 2), "b.webp": "", "c.webp": "" });
+    const path = folder({ "a.png": await pixels(1, 2), "b.tiff": "", "c.tiff": "" });
     const { value, diagnostics } = await openSamples(path, [gray], plain);
     expect(value!.count).toBe(1);
     expect(diagnostics.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([

@@ -320,6 +320,25 @@ describe("classify", () => {
     expect(classes.map(({ probability }) => probability)).toEqual([...scores!].toSorted((a, b) => b - a));
   });
 
+  test("of a net that quantizes its probabilities they are not made again", async () => {
+    const steps =
+      'softmax |> quantize(0.00390625, zero=-128, type="i8") |> dequantize(0.00390625, zero=-128)';
+    const loaded = await net(classifier(undefined, `dense(units=3) |> ${steps}`));
+    const picture = pixels(8, 8, 3);
+    const { scores } = await loaded.run({ image: picture });
+    const classes = await loaded.classify(picture);
+    expect(classes.map(({ probability }) => probability)).toEqual([...scores!].toSorted((a, b) => b - a));
+  });
+
+  test("a single value has the probability of its own class", async () => {
+    const loaded = await net(classifier(undefined, "dense(units=1)"));
+    const picture = pixels(8, 8, 3);
+    const { scores } = await loaded.run({ image: picture });
+    const [only, ...others] = await loaded.classify(picture);
+    expect(others).toEqual([]);
+    expect(only!.probability).toBeCloseTo(1 / (1 + Math.exp(-scores![0]!)), 6);
+  });
+
   test("gives those of each of several samples", async () => {
     const loaded = await net(classifier());
     const samples = Float32Array.from({ length: 3 * 192 }, (_, at) => Math.sin(at));

@@ -15,7 +15,7 @@ export function addBisect(root: Command, session: Session): void {
     .argument("<model>", modelHelp)
     .argument(
       "[inputs...]",
-      ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Without files, the inputs are random, from several distributions",
+      "images (.png, .jpg, .webp, .avif, .gif), .npy or .json files; for a net with several inputs, name=file. Without files, the inputs are random, from several distributions",
     );
   withImageOptions(command)
     .option("--seed <number>", "seed of random inputs", seedOption, 1)

@@ -14,7 +14,7 @@ export function addRun(root: Command, session: Session): void {
     .argument("<model>", modelHelp)
     .argument(
       "[inputs...]",
-      ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Each of several files for one input is a separate run. Without files, the inputs are random",
+      "images (.png, .jpg, .webp, .avif, .gif), .npy or .json files; for a net with several inputs, name=file. Each of several files for one input is a separate run. Without files, the inputs are random",
     )
     .option("--labels <file>", "text file with the names of the classes, one per line")
     .option("--top <k>", "number of values of each output to print", countOption, 5);

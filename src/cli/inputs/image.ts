@@ -11,6 +11,12 @@ import { readBytes } from "#node/read-file.js";
 import { loadSharp } from "#node/sharp.js";
 import { pixelValues } from "#runtime/pixels.js";
 
+/** The endings of files that are read as images; of an animation, the first picture. */
+export const imageEndings = [".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif"];
+
+/** The same for messages. */
+export const imageFiles = "images (.png, .jpg, .webp, .avif, .gif)";
+
 /** Reads an image file for an input with a batch of 1. The image is rotated as its EXIF data says. */
 export async function readImage(
   path: string,
@@ -49,7 +55,7 @@ export async function readImage(
             .replace(/^Input buffer contains/, "it has an")
             .replace(/:$/, "")}`,
           {
-            help: ["is it a PNG or JPEG file, and complete?"],
+            help: ["is it a PNG, JPEG, WebP, AVIF or GIF file, and complete?"],
           },
         ),
       ],

@@ -25,6 +25,7 @@ import type { ImageOptions } from "../options/image.js";
 import { asksForPixels, imageOptions, preprocessFor } from "../options/image.js";
 import type { SampleOptions } from "../options/samples.js";
 import { mostSamples } from "../options/samples.js";
+import { imageEndings, imageFiles } from "./image.js";
 import { report } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
 import { normalizePixels } from "./image.js";
@@ -105,13 +106,13 @@ export async function openSamples(
   if (kind === ".npy") return openNpy(path, inputs, image);
   if (kind === ".safetensors") return openSafetensors(path, inputs, image);
   return wrong("unknown-samples", `${path}: cannot tell what kind of samples these are`, [
-    "samples are a folder of .png, .jpg, .npy or .json files, a .npy file or a .safetensors file",
+    `samples are a folder of ${imageFiles}, .npy or .json files, a .npy file or a .safetensors file`,
   ]);
 }
 
 /** Kinds of files in a folder, by their extensions. */
 const kinds: readonly { readonly name: string; readonly endings: readonly string[] }[] = [
-  { name: "image", endings: [".png", ".jpg", ".jpeg"] },
+  { name: "image", endings: imageEndings },
   { name: ".npy file", endings: [".npy"] },
   { name: ".json file", endings: [".json"] },
 ];
@@ -129,7 +130,7 @@ function openFolder(path: string, inputs: readonly SampleInput[], image: ImageOp
   if (!found) {
     const folders = entries.length - files.length;
     return wrong("too-few-samples", `${path} has no samples in it`, [
-      "samples are .png, .jpg, .npy or .json files",
+      `samples are ${imageFiles}, .npy or .json files`,
       ...(folders > 0 ? [`it has ${plural(folders, "folder")}, which are not looked into`] : []),
     ]);
   }
@@ -156,7 +157,7 @@ function openFolder(path: string, inputs: readonly SampleInput[], image: ImageOp
       left >= names.length
         ? [
             warning("left-out", `${left} of ${files.length} files in ${path} are not samples`, {
-              help: ["samples are .png, .jpg, .npy or .json files"],
+              help: [`samples are ${imageFiles}, .npy or .json files`],
             }),
           ]
         : [],

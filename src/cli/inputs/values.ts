@@ -1,4 +1,4 @@
-// Reads inputs of `cleave run`: .npy, .json, PNG and JPEG files, or random numbers.
+// Reads inputs of `cleave run`: images, .npy and .json files, or random numbers.
 
 import { extname } from "node:path";
 import type { SampleInput } from "#calibrate/samples.js";
@@ -14,7 +14,7 @@ import { readNpy } from "#weights/npy.js";
 import { readBytes } from "#node/read-file.js";
 import type { ImageOptions } from "../options/image.js";
 import { preprocessFor } from "../options/image.js";
-import { normalizePixels, readImage } from "./image.js";
+import { imageEndings, imageFiles, normalizePixels, readImage } from "./image.js";
 
 /** Values for one input from a file, whose extension gives its format. */
 export async function readInput(
@@ -34,7 +34,7 @@ async function readValues(
   preprocess: Preprocess,
 ): Promise<Result<Float32Array>> {
   const extension = extname(path).toLowerCase();
-  if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port, preprocess);
+  if (imageEndings.includes(extension)) return readImage(path, port, preprocess);
   if (extension === ".npy" || extension === ".json") {
     const values = readNumbers(path);
     const fitting = fit(path, port, values);
@@ -47,7 +47,7 @@ async function readValues(
   return {
     diagnostics: [
       error("unknown-input", `${path}: cannot tell what kind of file this is`, {
-        help: ["inputs are .npy, .json (nested lists of numbers), .png or .jpg files"],
+        help: [`inputs are ${imageFiles}, .npy files, or .json files with nested lists of numbers`],
       }),
     ],
   };

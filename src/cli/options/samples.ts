@@ -26,7 +26,7 @@ export function withSampleOptions(command: Command): Command {
     withImageOptions(command)
       .option(
         "--calibrate <path>",
-        "samples of the inputs, without labels: a folder of .png, .jpg, .npy or .json files, a .npy file [count, ...input shape] (of bytes: pixels), or a .safetensors file with such a tensor for each input",
+        "samples of the inputs, without labels: a folder of images (.png, .jpg, .webp, .avif, .gif), .npy or .json files, a .npy file [count, ...input shape] (of bytes: pixels), or a .safetensors file with such a tensor for each input",
       )
       .option(
         "--samples <n>",
