@@ -1,5 +1,7 @@
 // Maps that nets make of pictures: the peaks of heat maps, and masks as pictures.
 
+import { expectNumbers } from "./numbers.js";
+
 /** The size of a map; its values lie in rows, and if it has channels, those of one place lie one after another. */
 export interface MapSize {
   readonly width: number;
@@ -107,6 +109,7 @@ export function placesOf(
   map: ArrayLike<number>,
   { width, height, channels = 1, channelsFirst = false }: MapSize,
 ): { readonly channels: number; readonly at: (x: number, y: number, channel: number) => number } {
+  expectNumbers("the map", map);
   if (map.length !== width * height * channels)
     throw new RangeError(`${map.length} values are not a map of ${width} × ${height}, ${channels} channels`);
   const [step, next] = channelsFirst ? [1, width * height] : [channels, 1];

@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-web";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "#ops/random.js";
 import { placing } from "../../src/runtime/pixels.js";
-import { inPicture, nms, ssdAnchors, ssdBoxes } from "../../src/tasks/boxes.js";
+import { inPicture, nms, ssdAnchors, ssdBoxes } from "../../src/tasks/index.js";
 import { modelOf } from "../onnx/text-model.js";
 import { scaled } from "../scale.js";
 

@@ -1,6 +1,6 @@
 // What the pages that find something in pictures have in common: the nets, and what a net finds.
 
-import type { PictureInput } from "../../../src/runtime/pixels.js";
+import type { PictureNet } from "../../../src/tasks/index.js";
 import type { LoadingOptions } from "../loading.js";
 import type { Facing } from "./camera.js";
 import type { Found } from "./finding.js";
@@ -9,8 +9,7 @@ import type { Found } from "./finding.js";
 export type Source = HTMLImageElement | ImageBitmap;
 
 /** A loaded net of a module for several targets that takes pictures. */
-export interface DetectorNet {
-  readonly pictures: Readonly<Record<string, PictureInput>>;
+export interface DetectorNet extends PictureNet {
   readonly target: { readonly name: string; readonly reason: string };
   readonly threads?: number;
   run(inputs: Readonly<Record<string, Source>>): Promise<Readonly<Record<string, Float32Array>>>;
@@ -39,6 +38,6 @@ export interface Detector {
   readonly facing: Facing;
   /** The address of the picture that the page shows first. */
   readonly example: string;
-  /** Finds everything with a score above 0.1, the least threshold. */
-  readonly find: (net: DetectorNet, picture: Source) => Promise<Found[]>;
+  /** What finds everything with a score above 0.1, the least threshold, by a net. */
+  readonly finder: (net: DetectorNet) => (picture: Source) => Promise<Found[]>;
 }

@@ -18,7 +18,10 @@ const timingBudget = 400;
 /** While the camera runs, numbers stay for as many milliseconds, so that they can be read. */
 const steady = 500;
 
-export async function openPage({ name, modules, noun, facing, example, find }: Detector): Promise<void> {
+/** A loaded net, and what finds things by it. */
+type FindingNet = DetectorNet & { readonly find: (picture: Source) => Promise<Found[]> };
+
+export async function openPage({ name, modules, noun, facing, example, finder }: Detector): Promise<void> {
   const program = readManifest().detectors.find((one) => one.name === name);
   const [open] = Object.values(modules);
   if (!program || !open) throw new Error("The network is not compiled yet; npm run web compiles it.");
@@ -35,7 +38,7 @@ export async function openPage({ name, modules, noun, facing, example, find }: D
   let target: string = "auto";
   let still: Source | undefined;
   let shown:
-    | { readonly picture: Source; readonly found: readonly Found[]; readonly net: DetectorNet }
+    | { readonly picture: Source; readonly found: readonly Found[]; readonly net: FindingNet }
     | undefined;
   let frames = 0;
   let times: number[] = [];
@@ -48,13 +51,15 @@ export async function openPage({ name, modules, noun, facing, example, find }: D
   };
   const opener = createOpener<Source>(setStill, say);
   const loop = createLoop(turn);
-  const nets = createNets<string, DetectorNet>({
+  const nets = createNets<string, FindingNet>({
     panel: element("loading"),
     async load(wanted, options) {
       const module: DetectorModule = await open();
       // Other threads than the page's compute, where pages may share memory.
       const shared = crossOriginIsolated ? { threads, worker: true } : {};
-      return module.load({ ...options, ...shared, ...(wanted === "auto" ? {} : { target: wanted }) });
+      const only = wanted === "auto" ? {} : { target: wanted };
+      const net = await module.load({ ...options, ...shared, ...only });
+      return Object.assign(net, { find: finder(net) });
     },
     again: () => loop.request(),
   });
@@ -85,14 +90,14 @@ export async function openPage({ name, modules, noun, facing, example, find }: D
     }
   }
 
-  async function timedFind(net: DetectorNet, picture: Source): Promise<Found[]> {
+  async function timedFind(net: FindingNet, picture: Source): Promise<Found[]> {
     const start = performance.now();
-    const found = await find(net, picture);
+    const found = await net.find(picture);
     times = [...times.slice(1 - timed), performance.now() - start];
     return found;
   }
 
-  async function timeMore(net: DetectorNet, picture: Source, signal: AbortSignal): Promise<void> {
+  async function timeMore(net: FindingNet, picture: Source, signal: AbortSignal): Promise<void> {
     times = [];
     for (const end = performance.now() + timingBudget; times.length < timed && performance.now() < end;) {
       await sleep(10, signal);
@@ -102,7 +107,7 @@ export async function openPage({ name, modules, noun, facing, example, find }: D
     showProgram();
   }
 
-  function show(picture: Source, found: readonly Found[], net: DetectorNet): void {
+  function show(picture: Source, found: readonly Found[], net: FindingNet): void {
     const before = shown?.picture;
     shown = { picture, found, net };
     if (before) release(before);

@@ -13,7 +13,7 @@ await openPage({
   noun: ["line of text", "lines of text"],
   facing: "environment",
   example: textUrl,
-  async find(net, picture) {
+  finder: (net) => async (picture) => {
     const [map] = Object.values(await net.run({ x: picture }));
     const input = net.pictures["x"];
     if (!map || !input) throw new Error("the net takes no pictures");
