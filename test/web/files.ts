@@ -60,6 +60,11 @@ export function testFiles(visit: VisitPage): void {
   test("a picture that is dropped; one with a light ground is inverted, and the page says so", async () => {
     const dark = await picture(140, 140).jpeg({ quality: 95 }).toBuffer();
     const light = await picture(140, 140, "#ffffff", "#203040").png().toBuffer();
+    const dress = { create: { width: 60, height: 80, channels: 3, background: "#203040" } } as const;
+    const drawing = await sharp({ create: { width: 140, height: 140, channels: 4, background: "#0000" } })
+      .composite([{ input: dress, left: 40, top: 30 }])
+      .png()
+      .toBuffer();
     await visit(async (page) => {
       const before = await settled(page);
       await drop(page, "shirt.jpg", "image/jpeg", dark);
@@ -70,6 +75,11 @@ export function testFiles(visit: VisitPage): void {
       expect(await page.locator("#message").textContent()).toContain("Inverted");
       expect(second.pixels[0]).toBe(0);
       expect(second.pixels[14 * 28 + 14]).toBeGreaterThan(0.75);
+      // A dark drawing on transparent ground is not lost in black.
+      await drop(page, "drawing.png", "image/png", drawing);
+      const third = await changed(page, second);
+      expect(third.pixels[0]).toBe(0);
+      expect(third.pixels[14 * 28 + 14]).toBeGreaterThan(0.75);
     });
   });
 
