@@ -1,4 +1,4 @@
-// Hears what the page's Content-Security-Policy refuses.
+// Why a page may not read something: what its Content-Security-Policy refuses, and what browsers refuse without saying so.
 
 /** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
 export function watchPolicy(): {
@@ -20,4 +20,14 @@ export function watchPolicy(): {
     },
     end: () => target.removeEventListener?.("securitypolicyviolation", hear),
   };
+}
+
+/** The way out, where a request fails for a reason that is known by its address. */
+export function refusalHelp(address: string): string | undefined {
+  const { location } = globalThis as { location?: { readonly origin: string } };
+  if (!location) return undefined;
+  if (address.startsWith("file:"))
+    return "a page that is opened from the disk may not read files: serve it, or compile with --embed-weights";
+  const isElsewhere = /^https?:/.test(address) && !address.startsWith(`${location.origin}/`);
+  return isElsewhere ? "a file of another server needs the header Access-Control-Allow-Origin" : undefined;
 }

@@ -1,7 +1,7 @@
 // Opens what the weights are read from: bytes, a file, a download, a stream.
 
 import { cached } from "./cache.js";
-import { watchPolicy } from "./policy.js";
+import { refusalHelp, watchPolicy } from "./policy.js";
 import type { LoadOptions, Model } from "./types.js";
 
 /** The parts of a model that are read here. */
@@ -234,10 +234,7 @@ async function download(
     signal?.throwIfAborted();
     const directive = await refused.directive();
     const why = `the page's Content-Security-Policy refuses it; allow its origin in \`${directive}\``;
-    const isOnDisk = where.startsWith("file:");
-    throw directive
-      ? cannotRead(model, where, why)
-      : cannotRead(model, where, error, isOnDisk ? onDiskHelp : undefined);
+    throw directive ? cannotRead(model, where, why) : cannotRead(model, where, error, refusalHelp(where));
   } finally {
     refused.end();
   }
@@ -245,9 +242,6 @@ async function download(
   if (typeof (response as Response | null | undefined)?.ok === "boolean") return response;
   throw new TypeError(`${model.name}: fetch must give a Response, not ${kindOf(response)}`);
 }
-
-const onDiskHelp =
-  "a page that is opened from the disk may not read files: serve it, or compile with --embed-weights";
 
 function ofResponse(model: Weighted, response: Response, where: string): Origin {
   if (!response.ok) {

@@ -187,6 +187,12 @@ async function compiled(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<W
     return await WebAssembly.compile(bytes);
   } catch (cause) {
     const { message } = cause as Error;
+    if (/disallowed by embedder/.test(message)) {
+      throw new Error(
+        `${name}: this platform compiles no WebAssembly that it loads; compile with --target auto or js (${message})`,
+        { cause },
+      );
+    }
     if (!/content security|\bCSP\b|unsafe-eval/i.test(message)) throw cause;
     throw new Error(
       `${name}: the page's content security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src, or compile with ` +

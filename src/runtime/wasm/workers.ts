@@ -133,6 +133,7 @@ function causeOf(error: unknown, directive: string | undefined, workerFile: Work
     const help = workerFile ? helpWithFile : helpWithout;
     return `the page's Content-Security-Policy refuses them (\`${directive}\`); ${directive === "worker-src" ? help.place : help.trust}`;
   }
+  if (workerFile && (error as Error | null)?.name === "SecurityError") return `${why}; ${elsewhereHelp}`;
   // Bundlers can make functions call helpers, which the script of a blob has not.
   const isChanged = !workerFile && /is not defined|Can't find variable/.test(why);
   return isChanged ? `${why}; ${changedHelp}` : why;
@@ -149,6 +150,9 @@ const helpWithFile = {
   trust:
     "make a default policy that lets the address of the worker's file pass, or compile without --worker-file",
 };
+
+const elsewhereHelp =
+  "put the module and the worker's file on the server of the page, or compile without --worker-file";
 
 const changedHelp =
   "a bundler changed the script of the workers, as esbuild does with keepNames: leave that out, or compile with --worker-file";
