@@ -126,8 +126,10 @@ function addressOf(model: Weighted, { file }: Source, given: string | URL | unde
     // Classic scripts have no address.
   }
   try {
-    // Some bundlers give scripts none, or that of a file on the disk of the build; then the file is where the page is.
-    if (page?.startsWith("http") && (base?.protocol ?? "file:") === "file:") {
+    // Some bundlers give scripts none, or that of a file on the disk of the build; then the file is where the page is. In Node and its kind, where
+    // tests have a page too, it is on the disk.
+    const isLost = !base || (base.protocol === "file:" && !systemFiles());
+    if (isLost && page?.startsWith("http")) {
       const path = base?.pathname ?? model.weights.file;
       base = new URL(path.slice(path.lastIndexOf("/") + 1), page);
     }
@@ -161,9 +163,8 @@ function reasonOf({ message, cause }: Error): string {
 
 /** A file or a download. */
 async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise<Origin> {
-  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  // Node's fetch does not read files.
+  const fs = url.protocol === "file:" ? systemFiles() : undefined;
   if (!fs) {
     if (url.protocol !== "data:") return openDownload(model, url, url.href, options);
     const where = "the data: address";
@@ -174,7 +175,7 @@ async function openUrl(model: Weighted, url: URL, options: LoadOptions): Promise
     const isMissing = (why as { readonly code?: unknown }).code === "ENOENT";
     throw cannotRead(model, url.href, why, isMissing ? missingHelp(model) : undefined);
   };
-  const file = await (fs as FileSystem).open(url).catch(fail);
+  const file = await fs.open(url).catch(fail);
   return {
     where: url.href,
     read: async (into) => (await file.read(into, 0, into.length).catch(fail)).bytesRead,
@@ -190,6 +191,12 @@ function inlineBytes(address: string): string | undefined {
   const comma = address.indexOf(",") + 1;
   const isPlain = address.slice(0, comma).endsWith(";base64,") && !address.includes("%", comma);
   return isPlain ? address.slice(comma) : undefined;
+}
+
+/** Browsers have no `process`; Node, Deno and Bun have. */
+function systemFiles(): FileSystem | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return process?.getBuiltinModule?.("node:fs/promises") as FileSystem | undefined;
 }
 
 /** The part of `node:fs/promises` that is used. */

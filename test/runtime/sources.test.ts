@@ -113,12 +113,32 @@ test("what is asked for", async () => {
   expect(asked[2]!.headers.get("authorization")).toBe("me");
 });
 
-test("an address on the disk of a build, in a page, is taken from the page", async () => {
-  vi.stubGlobal("location", { href: "https://shop.example/cart/index.html" });
-  const { asked, fetch } = answering(file);
-  const source = { file: () => new URL("file:///build/out/small.packed.safetensors"), options: { fetch } };
-  await findWeights(model, source);
-  expect(asked[0]!.url).toBe("https://shop.example/cart/small.packed.safetensors");
+describe("an address on the disk, in a page,", () => {
+  const source = (options: LoadOptions, folder = "/build/out"): Source => ({
+    file: () => pathToFileURL(join(folder, "small.packed.safetensors")),
+    options,
+  });
+
+  test("is that of a build, and is taken from the page", async () => {
+    vi.stubGlobal("location", { href: "https://shop.example/cart/index.html" });
+    vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+    const { asked, fetch } = answering(file);
+    await findWeights(model, source({ fetch }));
+    expect(asked[0]!.url).toBe("https://shop.example/cart/small.packed.safetensors");
+  });
+
+  test("is right where a test in Node makes the page", async () => {
+    vi.stubGlobal("location", { href: "http://localhost/" });
+    const folder = mkdtempSync(join(tmpdir(), "cleave-sources-"));
+    try {
+      writeFileSync(join(folder, "small.packed.safetensors"), file);
+      const { asked, fetch } = answering(file);
+      await findWeights(model, source({ fetch }, folder));
+      expect(asked).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 describe("an address that only looks like a URL, as some bundlers give it,", () => {
