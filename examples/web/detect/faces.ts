@@ -2,18 +2,20 @@
 
 import { ssdDetector } from "../../../src/tasks/index.js";
 import facesUrl from "../pictures/faces.svg?url";
-import type { DetectorModule } from "./detector.js";
+import type { Finder } from "./detector.js";
+import type { Modules } from "./nets.js";
+import { loadNet } from "./nets.js";
 import { openPage } from "./page.js";
 
-const modules = import.meta.glob<DetectorModule>("../compiled/faces/*.mjs");
+const modules = import.meta.glob("../compiled/faces/*.mjs") as Modules;
 
 await openPage({
-  name: "faces",
-  modules,
+  names: ["faces"],
   noun: ["face", "faces"],
   facing: "user",
   example: facesUrl,
-  finder(net) {
+  async load(options) {
+    const net = await loadNet(modules, options);
     const facesOf = ssdDetector(net, {
       anchors: { strides: [8, 16, 16, 16], fixedSize: true },
       boxes: ["Identity_2:0", "Identity_3:0"],
@@ -23,7 +25,7 @@ await openPage({
       overlap: 0.3,
       blend: true,
     });
-    return async (picture) =>
+    const find: Finder["find"] = async (picture) =>
       (await facesOf(picture)).map(({ x, y, width, height, points, score }) => ({
         corners: [
           [x, y],
@@ -34,5 +36,6 @@ await openPage({
         points: points.map((point) => [point.x, point.y]),
         score,
       }));
+    return Object.assign(net, { find });
   },
 });

@@ -11,6 +11,8 @@ export interface Found {
   readonly corners: readonly (readonly [x: number, y: number])[];
   /** Such as the eyes of a face, in pixels of the picture. */
   readonly points?: readonly (readonly [x: number, y: number])[];
+  /** What it says. */
+  readonly text?: string;
   /** From 0 to 1. */
   readonly score: number;
 }

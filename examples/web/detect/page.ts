@@ -7,8 +7,9 @@ import { keepFiles } from "../offline.js";
 import { addOpening, createOpener, readBitmap } from "../opening.js";
 import { readManifest, sleep, threadCounts, whyNot } from "../programs.js";
 import { createCamera } from "./camera.js";
-import type { Detector, DetectorModule, DetectorNet, Source } from "./detector.js";
+import type { Detector, Finder, Source } from "./detector.js";
 import type { Finding, FindingDemo, Found } from "./finding.js";
+import { notCompiled } from "./nets.js";
 import { draw, sizeOf } from "./stage.js";
 
 /** Frames of which the median time is shown. */
@@ -18,13 +19,9 @@ const timingBudget = 400;
 /** While the camera runs, numbers stay for as many milliseconds, so that they can be read. */
 const steady = 500;
 
-/** A loaded net, and what finds things by it. */
-type FindingNet = DetectorNet & { readonly find: (picture: Source) => Promise<Found[]> };
-
-export async function openPage({ name, modules, noun, facing, example, finder }: Detector): Promise<void> {
-  const program = readManifest().detectors.find((one) => one.name === name);
-  const [open] = Object.values(modules);
-  if (!program || !open) throw new Error("The network is not compiled yet; npm run web compiles it.");
+export async function openPage({ names, load, noun, facing, example }: Detector): Promise<void> {
+  const programs = readManifest().detectors.filter(({ name }) => names.includes(name));
+  if (programs.length < names.length) throw new Error(notCompiled);
   const canvas = element("picture", HTMLCanvasElement);
   const message = element("message");
   const threshold = element("threshold", HTMLInputElement);
@@ -37,9 +34,7 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
 
   let target: string = "auto";
   let still: Source | undefined;
-  let shown:
-    | { readonly picture: Source; readonly found: readonly Found[]; readonly net: FindingNet }
-    | undefined;
+  let shown: { readonly picture: Source; readonly found: readonly Found[]; readonly net: Finder } | undefined;
   let frames = 0;
   let times: number[] = [];
   /** When numbers were shown last. */
@@ -51,15 +46,13 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
   };
   const opener = createOpener<Source>(setStill, say);
   const loop = createLoop(turn);
-  const nets = createNets<string, FindingNet>({
+  const nets = createNets<string, Finder>({
     panel: element("loading"),
     async load(wanted, options) {
-      const module: DetectorModule = await open();
       // Other threads than the page's compute, where pages may share memory.
       const shared = crossOriginIsolated ? { threads, worker: true } : {};
       const only = wanted === "auto" ? {} : { target: wanted };
-      const net = await module.load({ ...options, ...shared, ...only });
-      return Object.assign(net, { find: finder(net) });
+      return load({ ...options, ...shared, ...only });
     },
     again: () => loop.request(),
   });
@@ -90,14 +83,14 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
     }
   }
 
-  async function timedFind(net: FindingNet, picture: Source): Promise<Found[]> {
+  async function timedFind(net: Finder, picture: Source): Promise<Found[]> {
     const start = performance.now();
     const found = await net.find(picture);
     times = [...times.slice(1 - timed), performance.now() - start];
     return found;
   }
 
-  async function timeMore(net: FindingNet, picture: Source, signal: AbortSignal): Promise<void> {
+  async function timeMore(net: Finder, picture: Source, signal: AbortSignal): Promise<void> {
     times = [];
     for (const end = performance.now() + timingBudget; times.length < timed && performance.now() < end;) {
       await sleep(10, signal);
@@ -107,7 +100,7 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
     showProgram();
   }
 
-  function show(picture: Source, found: readonly Found[], net: FindingNet): void {
+  function show(picture: Source, found: readonly Found[], net: Finder): void {
     const before = shown?.picture;
     shown = { picture, found, net };
     if (before) release(before);
@@ -149,6 +142,7 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
     if (!shown || !isCurrent()) return;
     const found = accepted();
     const rejected = shown.found.length - found.length;
+    showTexts(found);
     element("scores").textContent = [
       found.length > 0 &&
         `Surest: ${found
@@ -159,6 +153,18 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
     ]
       .filter(Boolean)
       .join(" ");
+  }
+
+  /** What the lines say, from the top down. */
+  function showTexts(found: readonly Found[]): void {
+    const top = ({ corners }: Found): number => Math.min(...corners.map(([, y]) => y));
+    const said = found
+      .toSorted((a, b) => top(a) - top(b))
+      .flatMap(({ text }) => (text ? [text] : []))
+      .join("\n");
+    const texts = document.getElementById("texts");
+    // What is selected stays selected as long as it says the same.
+    if (texts && texts.textContent !== said) texts.textContent = said;
   }
 
   function showProgram(): void {
@@ -177,8 +183,12 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
         used ? titleOf(used.target.name) : "…",
         used?.target.name === "wasm" ? `threads: ${used.threads ?? 1}` : "",
       ],
-      ["Module", bytesText(program?.moduleBytes ?? 0), "gzipped, for all targets"],
-      ["Weights", bytesText(program?.weightBytes ?? 0), "f32"],
+      [
+        programs.length > 1 ? `Modules: ${programs.length}` : "Module",
+        bytesText(sum(programs.map(({ moduleBytes }) => moduleBytes))),
+        "gzipped, for all targets",
+      ],
+      ["Weights", bytesText(sum(programs.map(({ weightBytes }) => weightBytes))), "f32"],
     ]);
     element("why").textContent = used && target === "auto" ? withTitles(used.target.reason) : "";
   }
@@ -191,6 +201,7 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
     canvas.classList.remove("mirrored");
     canvas.setAttribute("aria-label", "The picture");
     element("scores").textContent = "";
+    showTexts([]);
     draw(canvas, picture, []);
     loop.request();
   }
@@ -282,4 +293,8 @@ export async function openPage({ name, modules, noun, facing, example, finder }:
   };
   Object.assign(globalThis, { cleaveDemo: demo });
   await keepFiles();
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((all, count) => all + count, 0);
 }
