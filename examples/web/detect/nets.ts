@@ -4,7 +4,7 @@ import { readManifest } from "../programs.js";
 import type { DetectorNet, DetectorOptions } from "./detector.js";
 
 /** The part of an emitted module that the pages use. */
-export interface DetectorModule {
+interface DetectorModule {
   load(options: DetectorOptions): Promise<DetectorNet>;
 }
 
