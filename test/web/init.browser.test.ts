@@ -144,6 +144,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     const { code, out, err } = await cleave("init", dir);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain(`\nNow:\n  cd "${dir}"\n  npm install\n  npm run dev\n`);
+    expect(out).toContain(` such as those in ${join(root, "examples/images")}\n`);
     expect(readdirSync(dir).sort()).toEqual([
       ".git",
       ".gitignore",

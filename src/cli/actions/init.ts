@@ -20,6 +20,7 @@ const root = import.meta.dirname.replace(/([/\\]dist)?[/\\]src[/\\]cli[/\\]actio
 const example = {
   model: join(root, "examples/fm_mobile.net"),
   options: ["--labels", join(root, "examples/fashion_mnist.labels.txt"), "--task", "classify"],
+  pictures: join(root, "examples/images"),
 };
 
 /**
@@ -76,6 +77,8 @@ export async function makePage(
   );
   const enter = resolve(dir) === here ? "" : `  cd ${quoted(dir)}\n`;
   terminal.out(`\nNow:\n${enter}  npm install\n  npm run dev\n`);
+  if (model === undefined)
+    terminal.out(`\nIt knows clothes on a black ground, such as those in ${lineText(example.pictures)}\n`);
 }
 
 /** Why a page cannot be made with a model and options of `cleave compile`. */
