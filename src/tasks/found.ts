@@ -1,7 +1,7 @@
 // From the boxes of a net to what was found: the class of each box, the best of those that overlap, their places in the picture.
 
 import type { Detection } from "./nms.js";
-import { keep, meanRow } from "./nms.js";
+import { keep, meanRow, sidesOf } from "./nms.js";
 import type { ToPixels } from "./places.js";
 
 /** The boxes of a net, of which few are left in the end. Places are relative to the input, from 0 to 1. */
@@ -65,10 +65,11 @@ export function foundIn(candidates: Candidates, options: FoundOptions, inPixels:
       `${points.length} numbers are not points of ${count} boxes, with x, y and one score for each`,
     );
   const nmsOptions = { score, overlap, most, blend, ...(!acrossClasses && { classes }) };
-  return keep(boxes, scores, nmsOptions).map(({ index, members }) => {
+  const sides = sidesOf(boxes);
+  return keep(sides, scores, nmsOptions).map(({ index, members }) => {
     const mean = (rows: ArrayLike<number>, length: number): number[] =>
-      meanRow(length, members, scores, (row, at) => rows[row * length + at] ?? 0);
-    const [a = 0, b = 0, c = 0, d = 0] = inPixels(mean(boxes, 4));
+      meanRow(rows, length, members, scores);
+    const [x = 0, y = 0, right = 0, bottom = 0] = inPixels(mean(sides, 4));
     const places = inPixels(mean(points, each));
     const sure = pointScores && mean(pointScores, each / 2);
     const classIndex = classes[index] ?? 0;
@@ -77,10 +78,10 @@ export function foundIn(candidates: Candidates, options: FoundOptions, inPixels:
       classIndex,
       score: scores[index] ?? 0,
       index,
-      x: Math.min(a, c),
-      y: Math.min(b, d),
-      width: Math.abs(c - a),
-      height: Math.abs(d - b),
+      x,
+      y,
+      width: right - x,
+      height: bottom - y,
       points: Array.from({ length: each / 2 }, (_, at) => ({
         x: places[2 * at] ?? 0,
         y: places[2 * at + 1] ?? 0,

@@ -40,12 +40,19 @@ export function nms(
   scores: ArrayLike<number>,
   options: NmsOptions = {},
 ): Detection[] {
-  return keep(boxes, scores, options).map(({ index, members }) => {
-    const [x = 0, y = 0, right = 0, bottom = 0] = meanRow(4, members, scores, (of, at) => {
-      const [one, other] = [boxes[4 * of + at] ?? 0, boxes[4 * of + ((at + 2) % 4)] ?? 0];
-      return at < 2 ? Math.min(one, other) : Math.max(one, other);
-    });
+  const sides = sidesOf(boxes);
+  return keep(sides, scores, options).map(({ index, members }) => {
+    const [x = 0, y = 0, right = 0, bottom = 0] = meanRow(sides, 4, members, scores);
     return { index, score: scores[index] ?? 0, x, y, width: right - x, height: bottom - y };
+  });
+}
+
+/** Rows of left, top, right and bottom of boxes with any two opposite corners. */
+export function sidesOf(boxes: ArrayLike<number>): Float64Array {
+  expectNumbers("nms: boxes", boxes);
+  return Float64Array.from(boxes, (one, at) => {
+    const other = boxes[at - (at % 4) + ((at + 2) % 4)] ?? 0;
+    return at % 4 < 2 ? Math.min(one, other) : Math.max(one, other);
   });
 }
 
@@ -55,69 +62,70 @@ export interface Kept {
   readonly members: readonly number[];
 }
 
-/** The boxes that stay, best first. */
+/** The boxes that stay, best first. `sides` has rows of left, top, right and bottom. */
 export function keep(
-  boxes: ArrayLike<number>,
+  sides: Float64Array,
   scores: ArrayLike<number>,
   { score: least = 0, overlap = 0.5, most = Number.POSITIVE_INFINITY, classes, blend = false }: NmsOptions,
 ): Kept[] {
-  expectNumbers("nms: boxes", boxes);
   expectNumbers("nms: scores", scores);
-  if (boxes.length !== 4 * scores.length)
-    throw new RangeError(`${boxes.length} numbers are not 4 for each of ${scores.length} scores`);
+  if (sides.length !== 4 * scores.length)
+    throw new RangeError(`${sides.length} numbers are not 4 for each of ${scores.length} scores`);
+  if (classes && classes.length !== scores.length)
+    throw new RangeError(`there are ${classes.length} classes for ${scores.length} boxes`);
   if (blend && least < 0)
     throw new RangeError(`boxes are blended by scores from 0 up, but those above ${least} count`);
   const scoreOf = (index: number): number => scores[index] ?? 0;
   const order = Array.from({ length: scores.length }, (_, index) => index)
     .filter((index) => scoreOf(index) > least)
     .sort((a, b) => scoreOf(b) - scoreOf(a) || a - b);
-  const kept: { readonly index: number; readonly members: number[]; readonly sides: Sides }[] = [];
+  const kept: { readonly index: number; readonly members: number[] }[] = [];
+  const rows = new Float64Array(rowLength * order.length);
   for (const index of order) {
     if (kept.length >= most && !blend) break;
-    const sides = sidesOf(boxes, index);
+    const [left = 0, top = 0, right = 0, bottom = 0] = sides.subarray(4 * index, 4 * index + 4);
+    const area = (right - left) * (bottom - top);
     // A box that is nowhere overlaps no other.
-    if (!Number.isFinite(sides.area)) continue;
-    const better = kept.find(
-      (other) => (!classes || classes[other.index] === classes[index]) && share(other.sides, sides) > overlap,
-    );
-    if (better) {
-      if (blend) better.members.push(index);
-    } else if (kept.length < most) kept.push({ index, members: [index], sides });
+    if (!Number.isFinite(area)) continue;
+    const row = [classes?.[index] ?? 0, left, top, right, bottom, area];
+    // No intersection is more than the union, so there is nothing to compare.
+    const rank = overlap < 1 ? firstOver(overlap, row, rows, kept.length) : kept.length;
+    if (rank < kept.length) {
+      if (blend) kept[rank]?.members.push(index);
+    } else if (kept.length < most) {
+      rows.set(row, rowLength * rank);
+      kept.push({ index, members: [index] });
+    }
   }
   return kept;
 }
 
-interface Sides {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-  readonly area: number;
+/** Of a box: class, left, top, right, bottom and area. They lie one after another, since most of the time goes into comparing them. */
+const rowLength = 6;
+
+/** The first of `count` boxes of the same class whose intersection with a box is more than this part of their union; or `count`. */
+function firstOver(overlap: number, box: readonly number[], rows: Float64Array, count: number): number {
+  const [own = 0, left = 0, top = 0, right = 0, bottom = 0, area = 0] = box;
+  for (let rank = 0, at = 0; rank < count; rank++, at += rowLength) {
+    if (rows[at] !== own) continue;
+    const width = Math.min(right, rows[at + 3] ?? 0) - Math.max(left, rows[at + 1] ?? 0);
+    if (width <= 0) continue;
+    const height = Math.min(bottom, rows[at + 4] ?? 0) - Math.max(top, rows[at + 2] ?? 0);
+    if (height <= 0) continue;
+    const both = width * height;
+    if (both / (area + (rows[at + 5] ?? 0) - both) > overlap) return rank;
+  }
+  return count;
 }
 
-/** The sides of a box, whose corners may be in any order. */
-function sidesOf(boxes: ArrayLike<number>, index: number): Sides {
-  const [a = 0, b = 0, c = 0, d = 0] = [0, 1, 2, 3].map((at) => boxes[4 * index + at]);
-  const [left, top, right, bottom] = [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
-  return { left, top, right, bottom, area: (right - left) * (bottom - top) };
-}
-
-/** The intersection of two boxes, divided by their union; 0 if they do not touch. */
-function share(a: Sides, b: Sides): number {
-  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-  const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-  if (width <= 0 || height <= 0) return 0;
-  const both = width * height;
-  return both / (a.area + b.area - both);
-}
-
-/** The mean of rows of numbers, weighted by scores. */
+/** The mean of rows of `length` numbers, weighted by scores. */
 export function meanRow(
+  rows: ArrayLike<number>,
   length: number,
   members: readonly number[],
   scores: ArrayLike<number>,
-  numberOf: (row: number, at: number) => number,
 ): number[] {
+  const numberOf = (row: number, at: number): number => rows[row * length + at] ?? 0;
   const [only = 0, ...others] = members;
   // Not by weights, for which the numbers of a single row would be rounded.
   if (others.length === 0) return Array.from({ length }, (_, at) => numberOf(only, at));

@@ -139,6 +139,30 @@ test("boxes suppress those of other classes only if they are asked to", async ()
   expect([await indices(false), await indices(true)]).toEqual([[0, 1], [0]]);
 });
 
+test("with the overlap 1 all boxes stay, even those in the same place", () => {
+  const boxes = [0, 0, 1, 1, 0, 0, 1, 1];
+  expect(nms(boxes, [0.6, 0.9], { overlap: 1 }).map(({ index }) => index)).toEqual([1, 0]);
+  expect(nms(boxes, [0.6, 0.9], { overlap: 0.99 }).map(({ index }) => index)).toEqual([1]);
+});
+
+test("a hundred thousand boxes", () => {
+  const count = 100_000;
+  // Ten boxes beside each other, each with ten thousand scores.
+  const boxes = Float32Array.from({ length: 4 * count }, (_, at) => {
+    const left = 2 * (Math.floor(at / 4) % 10);
+    return [left, 0, left + 1, 1][at % 4]!;
+  });
+  const scores = Float32Array.from({ length: count }, (_, at) => (at + 1) / count);
+  const found = nms(boxes, scores, { blend: true });
+  expect(found.map(({ index }) => index)).toEqual(Array.from({ length: 10 }, (_, at) => count - 1 - at));
+  // Means of equal numbers.
+  for (const [at, { x }] of found.entries()) expect(x).toBeCloseTo(2 * (9 - at), 9);
+});
+
+test("each box has a class", () => {
+  expect(() => nms([0, 0, 1, 1], [1], { classes: [] })).toThrow("there are 0 classes for 1 boxes");
+});
+
 test("key points may have y first", () => {
   const anchors = [0.5, 0.25, 1, 1];
   const raw = [0, 0, 1, 1, 16, 32, 48, 64, 7];
