@@ -41,6 +41,8 @@ type Values = Readonly<Record<string, unknown>>;
 /** The methods of a net that take inputs. */
 interface Runs {
   readonly name: string;
+  /** The shapes of inputs. */
+  readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   run(inputs: Values, options?: object): Promise<unknown>;
   runSync?(inputs: Values, options?: object): unknown;
 }
@@ -96,6 +98,11 @@ export function withPictures<N extends object>(
         throw new TypeError(`${what} must be a picture or a list of pictures; this list is empty`);
       if (Array.isArray(value) || isPicture(value)) {
         const pictures = givenPictures(Array.isArray(value) ? value : [value], what);
+        const batch = own.inputs[input.name]?.[0] ?? 1;
+        if (typeof batch === "number" && pictures.length !== batch)
+          throw new RangeError(
+            `${what} has a batch of ${batch}, but the number of pictures is ${pictures.length}`,
+          );
         const there = made && onDevice?.(pictures, input);
         if (there) made.push(there);
         all[input.name] = there ? there.values : picturesAsValues(pictures, input, what, drawn, resize);

@@ -266,6 +266,21 @@ describe.each(["js", "wasm"] as const)("what is no picture (%s)", (target) => {
   });
 });
 
+test.each(["js", "wasm"] as const)("a net with a fixed batch takes as many pictures (%s)", async (target) => {
+  const net = await load(compile(classifier("f32[2, 8, 8, 3] preprocess()"), { target }).value!);
+  const picture = pixels(8, 8, 3) as unknown as Float32Array;
+  const { scores } = await net.run({ image: [picture, picture] as never });
+  expect(scores).toHaveLength(6);
+  for (const [given, count] of [
+    [picture, 1],
+    [[picture, picture, picture] as never, 3],
+  ] as const)
+    await expect(net.run({ image: given })).rejects.toThrow(
+      `n: input "image" has a batch of 2, but the number of pictures is ${count}`,
+    );
+  net.dispose();
+});
+
 describe("classify", () => {
   interface Class {
     readonly label: string;
