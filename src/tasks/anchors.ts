@@ -29,6 +29,7 @@ export function ssdAnchors(options: AnchorOptions): Float32Array {
   const { size, strides, minScale = 0.2, maxScale = 0.95, ratios = [1] } = options;
   const { interpolatedRatio = 1, reduceLowestLayer = false, fixedSize = false, offset = 0.5 } = options;
   const [width, height] = typeof size === "number" ? [size, size] : size;
+  if (!Array.isArray(strides)) throw new TypeError("ssdAnchors: strides must be a list of numbers of pixels");
   for (const [what, pixels] of [
     ["size", width],
     ["size", height],

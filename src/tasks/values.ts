@@ -6,8 +6,8 @@ import { expectNumbers } from "./numbers.js";
 
 export type { Ranked } from "#runtime/classify.js";
 
-/** The `k` largest values, largest first, and none if `k` is not positive; ties in order of index; NaN last. */
-export function topK(values: ArrayLike<number>, k: number, labels?: readonly string[]): Ranked[] {
+/** The `k` largest values, largest first, five by default, and none if `k` is not positive; ties in order of index; NaN last. */
+export function topK(values: ArrayLike<number>, k = 5, labels?: readonly string[]): Ranked[] {
   expectNumbers("topK: the first argument", values);
   return bestOf(values, k, labels);
 }

@@ -88,6 +88,10 @@ output y int64[?, 3]
 });
 
 describe("ssdAnchors", () => {
+  test("no strides are an error", () => {
+    expect(() => ssdAnchors({ size: 128 } as never)).toThrow("ssdAnchors: strides must be a list");
+  });
+
   test.each([0, -8, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "8", undefined])(
     "%j pixels are an error",
     (value) => {

@@ -56,6 +56,10 @@ test.each<readonly [string, (values: never) => unknown]>([
     );
 });
 
+test("five values by default", () => {
+  expect(topK([3, 1, 4, 1, 5, 9, 2]).map(({ value }) => value)).toEqual([9, 5, 4, 3, 2]);
+});
+
 test("no values and values without an end", () => {
   expect(topK([], 3)).toEqual([]);
   expect(softmax([])).toHaveLength(0);
