@@ -1,6 +1,6 @@
 // Pictures as inputs of a net: pixels, and what a canvas can draw, which it also resizes.
 
-import type { PictureInput, Pixels, Region, Resize } from "./pixels.js";
+import type { PictureInput, Pixels, Rectangle, Resize } from "./pixels.js";
 import { pixelValues, placing, storePixels } from "./pixels.js";
 
 /** A picture that a 2-D canvas draws; each kind has its size in other properties. */
@@ -17,7 +17,7 @@ interface Drawable {
 }
 
 /** A picture, or a part of one, in its pixels. */
-type Part = { readonly picture: Pixels | Drawable } & Partial<Region>;
+type Part = { readonly picture: Pixels | Drawable } & Partial<Rectangle>;
 
 export type Picture = Pixels | Drawable | Part;
 
@@ -45,13 +45,14 @@ interface Runs {
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   run(inputs: Values, options?: object): Promise<unknown>;
   runSync?(inputs: Values, options?: object): unknown;
+  dispose(): void;
 }
 
 /** A picture, its width and height, and the part of it that is given. */
 export interface GivenPicture {
   readonly picture: Pixels | Drawable;
   readonly whole: readonly [width: number, height: number];
-  readonly within: Region;
+  readonly within: Rectangle;
 }
 
 /** Values of pictures that a device makes. */
@@ -69,16 +70,19 @@ interface Ways {
   readonly resize?: Resize;
   /** Makes values for `run`, or returns nothing if it cannot. */
   readonly onDevice?: (pictures: readonly GivenPicture[], input: PictureInput) => OnDevice | undefined;
+  /** Gives back what these hold, when the net is disposed of. */
+  readonly free?: () => void;
 }
 
 /** The net, whose `run` and `runSync` also take pictures: one, or a list of them as a batch. */
 export function withPictures<N extends object>(
   net: N,
   inputs: readonly PictureInput[],
-  { resize, onDevice }: Ways = {},
+  { resize, onDevice, free }: Ways = {},
 ): N {
   const own = net as N & Runs;
-  const { run, runSync } = own;
+  const { run, runSync, dispose } = own;
+  let isLive = true;
   let canvas: Canvas | undefined;
   const drawn = (width: number, height: number): Context => {
     canvas ??= newCanvas(own.name);
@@ -89,7 +93,8 @@ export function withPictures<N extends object>(
     return context;
   };
   const valuesOf = (values: Values, made?: OnDevice[]): Values => {
-    if (typeof values !== "object" || values === null) return values;
+    // The net says what is wrong then.
+    if (!isLive || typeof values !== "object" || values === null) return values;
     const all = { ...values };
     for (const input of inputs) {
       const value = Object.hasOwn(values, input.name) ? values[input.name] : undefined;
@@ -115,7 +120,8 @@ export function withPictures<N extends object>(
   };
   return Object.assign(net, {
     pictures: Object.fromEntries(inputs.map((input) => [input.name, input])),
-    async run(values: Values, options?: object) {
+    async run(values: Values, options?: { readonly signal?: AbortSignal }) {
+      if (options?.signal instanceof AbortSignal) options.signal.throwIfAborted();
       const made: OnDevice[] = [];
       try {
         const [result] = await Promise.all([
@@ -128,11 +134,17 @@ export function withPictures<N extends object>(
       }
     },
     ...(runSync && { runSync: (values: Values, options?: object) => runSync(valuesOf(values), options) }),
+    dispose() {
+      isLive = false;
+      free?.();
+      dispose();
+    },
   });
 }
 
 function givenPictures(pictures: readonly unknown[], what: string): GivenPicture[] {
-  return pictures.map((picture) => {
+  // Not by `map`, which passes over what a list lacks.
+  return Array.from(pictures, (picture) => {
     if (!isPicture(picture))
       throw new TypeError(`${what} must be a list of pictures, but has ${noPicture(picture)}`);
     const own = "picture" in picture ? picture.picture : picture;
@@ -157,7 +169,12 @@ function picturesAsValues(
   return values;
 
   /** The canvas resizes the picture. Its smoothing differs by browser, but it is several times as fast as reading all pixels. */
-  function drawnValues(picture: Drawable, whole: GivenPicture["whole"], within: Region, start: number): void {
+  function drawnValues(
+    picture: Drawable,
+    whole: GivenPicture["whole"],
+    within: Rectangle,
+    start: number,
+  ): void {
     const { from, width, height } = placing(within, input);
     const context = drawn(width, height);
     // Without the property, as in Firefox, a canvas makes a pixel of at most four, however far a picture shrinks.
@@ -179,7 +196,7 @@ function picturesAsValues(
   function read(
     picture: Drawable,
     [wholeWidth, wholeHeight]: GivenPicture["whole"],
-    from: Region,
+    from: Rectangle,
     context: Context,
     width: number,
     height: number,
@@ -243,7 +260,7 @@ function pixelSize(picture: Pixels | Drawable, what: string): [number, number] {
 }
 
 /** The part of a picture that is given. */
-function partOf(part: Part, width: number, height: number, what: string): Region {
+function partOf(part: Part, width: number, height: number, what: string): Rectangle {
   const { x = 0, y = 0 } = part;
   const region = { x, y, width: part.width ?? width - x, height: part.height ?? height - y };
   const isInside =
@@ -262,7 +279,7 @@ function partOf(part: Part, width: number, height: number, what: string): Region
 }
 
 /** The pixels of a picture, or of the part of one. */
-export function pictureRegion(picture: Picture, what = "the picture"): Region {
+export function pictureRegion(picture: Picture, what = "the picture"): Rectangle {
   if (!isPicture(picture)) throw new TypeError(`${what} must be a picture, not ${noPicture(picture)}`);
   const [width, height] = pixelSize("picture" in picture ? picture.picture : picture, what);
   return "picture" in picture ? partOf(picture, width, height, what) : { x: 0, y: 0, width, height };
@@ -270,7 +287,7 @@ export function pictureRegion(picture: Picture, what = "the picture"): Region {
 
 function isPicture(value: unknown): value is Picture {
   if (typeof value !== "object" || value === null) return false;
-  if ("picture" in value) return isPicture(value.picture);
+  if ("picture" in value) return isPicture(value.picture) && !("picture" in value.picture);
   if (isPixels(value)) return true;
   const isElement = "naturalWidth" in value || "videoWidth" in value || "displayWidth" in value;
   return isElement || ("width" in value && ("getContext" in value || "close" in value));
@@ -285,6 +302,8 @@ function mayBeBuffer(value: unknown): boolean {
 function noPicture(value: unknown): string {
   const pixels = "give pixels as an ImageData or { data, width, height }";
   if (isBytes(value)) return `a bare ${tagOf(value)}: ${pixels}`;
+  if (typeof value === "object" && value !== null && "picture" in value && isPicture(value.picture))
+    return "a part of a part: give its place in the whole picture";
   if (typeof value !== "object" || value === null || !("data" in value)) return `${tagOf(value)}: ${pixels}`;
   const { data } = value;
   if (!isBytes(data))

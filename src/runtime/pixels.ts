@@ -27,7 +27,7 @@ export interface Pixels {
 }
 
 /** A part of a picture, in its pixels. */
-export interface Region {
+export interface Rectangle {
   readonly x: number;
   readonly y: number;
   readonly width: number;
@@ -36,13 +36,13 @@ export interface Region {
 
 /** The part of a picture that becomes an input, and its width and height there. */
 export interface Placing {
-  readonly from: Region;
+  readonly from: Rectangle;
   readonly width: number;
   readonly height: number;
 }
 
 /** Where a picture, or the part `within` of it, goes. What is smaller than the input lies in its middle. */
-export function placing(within: Region, { height, width, fit, crop }: PictureInput): Placing {
+export function placing(within: Rectangle, { height, width, fit, crop }: PictureInput): Placing {
   let [w, h] = [within.width * crop, within.height * crop];
   const [x, y] = [within.x + within.width / 2, within.y + within.height / 2];
   let [toWidth, toHeight] = [width, height];
@@ -64,7 +64,7 @@ export type Resize = (pixels: Pixels, place: Placing, channels: number) => Pixel
 /** Pixels as values of an input, in `values` from `start` on. */
 export function pixelValues(
   pixels: Pixels,
-  within: Region,
+  within: Rectangle,
   input: PictureInput,
   values: Float32Array,
   start: number,
@@ -228,16 +228,16 @@ function resized(pixels: Pixels, { from, width, height }: Placing, channels: num
           green += Math.imul(weight, data[source + 1] ?? 0);
           blue += Math.imul(weight, data[source + 2] ?? 0);
         }
-        narrow[to++] = red >> bits;
-        narrow[to++] = green >> bits;
-        narrow[to++] = blue >> bits;
+        narrow[to++] = red >> weightBits;
+        narrow[to++] = green >> weightBits;
+        narrow[to++] = blue >> weightBits;
         c = 3;
       }
       for (; c < channels; c++) {
         let sum = half;
         for (let tap = at, source = begin + c; tap < end; tap++, source += stride)
           sum += Math.imul(columns.weight[tap] ?? 0, data[source] ?? 0);
-        narrow[to++] = sum >> bits;
+        narrow[to++] = sum >> weightBits;
       }
     }
   }
@@ -250,15 +250,15 @@ function resized(pixels: Pixels, { from, width, height }: Placing, channels: num
       let sum = half;
       for (let tap = at, source = begin + place; tap < end; tap++, source += line)
         sum += Math.imul(rows.weight[tap] ?? 0, narrow[source] ?? 0);
-      result[to++] = sum >> bits;
+      result[to++] = sum >> weightBits;
     }
   }
   return { data: result, width, height };
 }
 
 /** The bits behind the point of weights, of which those of all taps have the sum 1, and a half. */
-const bits = 22;
-const half = 1 << (bits - 1);
+export const weightBits = 22;
+const half = 1 << (weightBits - 1);
 
 /** For each result along an axis: the first pixel that counts, how many do, and their weights, of which there is room for `most`. */
 export interface Taps {
@@ -288,7 +288,7 @@ export function tapsOf(count: number, start: number, length: number, limit: numb
     );
     const sum = weights.reduce((total, weight) => total + weight, 0);
     taps.weight.set(
-      weights.map((weight) => Math.trunc((weight / sum) * 2 ** bits + 0.5)),
+      weights.map((weight) => Math.trunc((weight / sum) * 2 ** weightBits + 0.5)),
       at * most,
     );
     taps.first[at] = first;

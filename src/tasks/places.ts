@@ -2,7 +2,7 @@
 
 import type { Picture } from "#runtime/pictures.js";
 import { pictureRegion } from "#runtime/pictures.js";
-import type { PictureInput, Region } from "#runtime/pixels.js";
+import type { PictureInput, Rectangle } from "#runtime/pixels.js";
 import { placing } from "#runtime/pixels.js";
 import { expectNumbers } from "./numbers.js";
 
@@ -21,7 +21,7 @@ export function inPicture(points: ArrayLike<number>, picture: Picture, input: Pi
 export type ToPixels = (points: ArrayLike<number>) => Float32Array;
 
 /** How points of an input become pixels of the part of a picture that it was made from. */
-export function placesIn(region: Region, input: PictureInput): ToPixels {
+export function placesIn(region: Rectangle, input: PictureInput): ToPixels {
   const { from, width, height } = placing(region, input);
   const left = (input.width - width) >> 1;
   const top = (input.height - height) >> 1;

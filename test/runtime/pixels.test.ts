@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { resizerText } from "#backend/wasm/resizer.js";
 import { seededRandom } from "#ops/random.js";
-import type { PictureInput, Pixels, Region, Resize } from "../../src/runtime/pixels.js";
+import type { PictureInput, Pixels, Rectangle, Resize } from "../../src/runtime/pixels.js";
 import { pixelValues, placing } from "../../src/runtime/pixels.js";
 import { makeResizer } from "../../src/runtime/wasm/pictures.js";
 
@@ -49,7 +49,7 @@ const simd = makeResizer(resizerText());
 const ways = { js: undefined, wasm: simd.resize } as const;
 const wayNames = ["js", "wasm"] as const;
 
-function valuesOf(pixels: Pixels, input: PictureInput, within?: Region, resize?: Resize): Float32Array {
+function valuesOf(pixels: Pixels, input: PictureInput, within?: Rectangle, resize?: Resize): Float32Array {
   const values = new Float32Array(input.width * input.height * input.depth).fill(Number.NaN);
   const whole = { x: 0, y: 0, width: pixels.width, height: pixels.height };
   pixelValues(pixels, within ?? whole, input, values, 0, resize);
@@ -105,7 +105,7 @@ test("gray is that of Pillow", () => {
 });
 
 describe("places", () => {
-  const whole = (width: number, height: number): Region => ({ x: 0, y: 0, width, height });
+  const whole = (width: number, height: number): Rectangle => ({ x: 0, y: 0, width, height });
   const at = (fit: PictureInput["fit"], crop = 1) => ({ ...plain, width: 20, height: 10, fit, crop });
   test.each([
     ["stretch", 1, [100, 100], { x: 0, y: 0, width: 100, height: 100 }, [20, 10]],

@@ -83,15 +83,18 @@ files.set(
     "closed ImageBitmap": await createImageBitmap(canvas).then((bitmap) => (bitmap.close(), bitmap)),
     "bare bytes": pixels.data,
     "far part": { picture: canvas, x: 20, width: 20 },
+    "part of a part": { picture: { picture: canvas, x: 2 }, x: 3 },
     "wrong pixels": { data: new Uint8Array(10), width: 2, height: 2 },
     text: "cat.png",
     element: document.body,
   };
   const nets = {};
-  globalThis.see = async (target, name, kinds, sync = false) => {
+  globalThis.drawnUrl = url;
+  globalThis.see = (target, name, kinds, sync = false) =>
+    seeOf(target, name, Array.isArray(kinds) ? kinds.map((kind) => pictures[kind]) : pictures[kinds], sync);
+  globalThis.seeOf = async (target, name, given, sync = false) => {
     const { load } = await import("/" + target + "/" + name + ".mjs");
     const net = (nets[target + name] ??= await load());
-    const given = Array.isArray(kinds) ? kinds.map((kind) => pictures[kind]) : pictures[kinds];
     const { y } = sync ? net.runSync({ image: given }) : await net.run({ image: given });
     return [...y];
   };
@@ -205,6 +208,22 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       expect(await onGpu("smaller", kinds)).toEqual(each.flat());
     });
 
+    test("an element of which a picture was refused is copied again when it shows another", async () => {
+      const picture = `async () => {
+        const img = new Image();
+        img.src = "data:image/svg+xml," + encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><path d="M0 0h2v3H0z"/></svg>');
+        await img.decode();
+        await seeOf("wgsl", "smaller", img);
+        const before = copies;
+        img.src = globalThis.drawnUrl;
+        await img.decode();
+        const values = await seeOf("wgsl", "smaller", img);
+        return [copies - before, values];
+      }`;
+      const expected = await see("smaller", "ImageData", { target: "js" });
+      expect(await inPage(other, picture)).toEqual([1, expected]);
+    });
+
     test("what the device cannot copy goes through a canvas", async () => {
       for (const kind of ["vector", "<video>", "VideoFrame", "vector"])
         expect([kind, await onGpu("smaller", kind)]).toEqual([kind, await see("smaller", kind)]);
@@ -315,6 +334,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     ["early <video>", "is HTMLVideoElement without pixels"],
     ["closed ImageBitmap", "is ImageBitmap without pixels"],
     ["bare bytes", "must be a picture or a Float32Array, not a bare Uint8ClampedArray"],
+    ["part of a part", "not a part of a part: give its place in the whole picture"],
     ["far part", "is a part of 20 × 24 pixels at 20, 0, which is not inside a picture of 32 × 24"],
     ["wrong pixels", "has 10 bytes for 2 × 2 pixels; each pixel has 1, 3 or 4"],
     ["text", 'input "image" must be a picture or a Float32Array, not String'],

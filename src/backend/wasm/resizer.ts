@@ -1,5 +1,6 @@
 // The WebAssembly that resizes pixels; `src/runtime/wasm/pictures.ts` calls it. Its four lanes are the bytes of a pixel.
 
+import { weightBits } from "#runtime/pixels.js";
 import { toBase64 } from "../base64.js";
 import { encodeBinary } from "./binary.js";
 import type { Code, ValType } from "./code.js";
@@ -59,12 +60,12 @@ function results(many: number): Code {
   const stored = each.flatMap((at) => {
     const narrowed = (name: "i16x8.narrow_i32x4_s" | "i8x16.narrow_i16x8_u", code: Code): Code =>
       op(name, localTee(scratch, code), localGet(scratch));
-    const whole = op("i32x4.shr_s", localGet(sum(at)), i32Const(bits));
+    const whole = op("i32x4.shr_s", localGet(sum(at)), i32Const(weightBits));
     const bytes = narrowed("i8x16.narrow_i16x8_u", narrowed("i16x8.narrow_i32x4_s", whole));
     return [...memory("v128.store32_lane", 0, 1, behind("to", "targetStep", at), bytes), 0];
   });
   const body = [
-    ...each.flatMap((at) => localSet(sum(at), i32x4Const(1 << (bits - 1)))),
+    ...each.flatMap((at) => localSet(sum(at), i32x4Const(1 << (weightBits - 1)))),
     ...set("tap", get("from")),
     ...set("weight", op("i32.add", get("table"), i32Const(8))),
     ...set("taps", memory("i32.load", 4, 4, get("table"))),
@@ -77,9 +78,6 @@ function results(many: number): Code {
   const isEnough = op("i32.le_s", i32Const(many), get("left"));
   return ifElse(isEnough, doWhile(body, isEnough), []);
 }
-
-/** The bits behind the point of weights, as in `src/runtime/pixels.ts`. */
-const bits = 22;
 
 /** The binary as base64. */
 export function resizerText(): string {

@@ -19,19 +19,12 @@ type Weigh = (
 ) => void;
 
 /** The net, whose `run` and `runSync` also take pictures. `binary` is the text of `resizerText`. */
-export function withWasmPictures<N extends { dispose(): void }>(
+export function withWasmPictures<N extends object>(
   net: N,
   inputs: readonly PictureInput[],
   binary: string,
 ): N {
-  const { resize, free } = makeResizer(binary);
-  const { dispose } = net;
-  return Object.assign(withPictures(net, inputs, { resize }), {
-    dispose() {
-      free();
-      dispose();
-    },
-  });
+  return withPictures(net, inputs, makeResizer(binary));
 }
 
 /** The most bytes of rows that are in memory at once, unless a row has more. */

@@ -8,25 +8,20 @@ import { isBuffer, ownCopy } from "./ports.js";
 import type { GivenPicture } from "../pictures.js";
 import { isPixels, withPictures } from "../pictures.js";
 import type { PictureInput, Taps } from "../pixels.js";
-import { placing, tableOf, tapsOf } from "../pixels.js";
+import { placing, tableOf, tapsOf, weightBits } from "../pixels.js";
 
 /** The net, whose `run` also takes pictures, and makes their values on its device if that can read them. */
 export function withGpuPictures(net: GpuNet, inputs: readonly PictureInput[]): GpuNet {
-  const { device, dispose, name } = net;
+  const { device, name } = net;
   // A software adapter takes a hundred times as long as a canvas.
   const { isFallbackAdapter: isSoftware } = device.adapterInfo ?? {};
   const readers = new Map(
     inputs.map((input) => [input, isSoftware || input.depth === 4 ? undefined : makeReader(device, input)]),
   );
-  let isLive = true;
-  const wrapped = withPictures(net, inputs, {
-    onDevice: (pictures, input) => (isLive ? readers.get(input)?.read(pictures, name) : undefined),
-  });
-  return Object.assign(wrapped, {
-    dispose() {
-      isLive = false;
+  return withPictures(net, inputs, {
+    onDevice: (pictures, input) => readers.get(input)?.read(pictures, name),
+    free() {
       for (const reader of readers.values()) reader?.free();
-      dispose();
     },
   });
 }
@@ -63,8 +58,8 @@ function makeReader(device: GPUDevice, input: PictureInput) {
   // Buffers of values, and those that no run reads now: runs that wait for others keep theirs.
   const all = new Set<GPUBuffer>();
   const unused: GPUBuffer[] = [];
-  // Pictures that the device cannot copy. Browsers write a warning for each attempt.
-  const refused = new WeakSet<object>();
+  // Pictures that the device cannot copy, as they were then. Browsers write a warning for each attempt.
+  const refused = new WeakMap<object, string>();
   const size = input.width * input.height * input.depth;
 
   function bufferOf(kind: "narrow" | "plan", bytes: number): GPUBuffer {
@@ -99,10 +94,10 @@ function makeReader(device: GPUDevice, input: PictureInput) {
   /** Whether the values of a picture will be in a buffer, as those of sample `at`. */
   function readOne(given: GivenPicture, at: number, values: GPUBuffer): boolean {
     const { picture } = given;
-    if (refused.has(picture)) return false;
+    if (refused.get(picture) === stateOf(given)) return false;
     if (isPixels(picture) && picture.data.length !== 4 * picture.width * picture.height) return false;
     const made = planOf(given);
-    if (!made || !copyPixels(picture, made)) return false;
+    if (!made || !copyPixels(given, made)) return false;
     const { width, extent, bytes } = made;
     const [planned, narrow] = [bufferOf("plan", bytes), bufferOf("narrow", 4 * width * extent[1])];
     queue.writeBuffer(planned, 0, Int32Array.of(at * size));
@@ -133,7 +128,8 @@ function makeReader(device: GPUDevice, input: PictureInput) {
   }
 
   /** Whether the pixels of a plan are in the texture. */
-  function copyPixels(picture: GivenPicture["picture"], { corner: [x, y], extent }: Plan): boolean {
+  function copyPixels(given: GivenPicture, { corner: [x, y], extent }: Plan): boolean {
+    const { picture } = given;
     const to = { texture: textureOf(extent) };
     if (isPixels(picture)) {
       const bytesPerRow = 4 * picture.width;
@@ -147,7 +143,7 @@ function makeReader(device: GPUDevice, input: PictureInput) {
       return true;
     } catch {
       // Not every browser copies every kind. Pictures of other sites are refused too, and the canvas says why.
-      refused.add(picture);
+      refused.set(picture, stateOf(given));
       return false;
     }
   }
@@ -192,6 +188,11 @@ function makeReader(device: GPUDevice, input: PictureInput) {
 /** The most buffers that wait for a run: as many as `groupsWith` of the machine keeps bind groups for. */
 const mostUnused = 4;
 
+/** What is another when an element shows another picture. */
+function stateOf({ picture, whole }: GivenPicture): string {
+  return [("currentSrc" in picture && picture.currentSrc) || "", ...whole].join();
+}
+
 /** The first pixel behind those that count. */
 function endOf({ first, count }: Taps): number {
   return (first.at(-1) ?? 0) + (count.at(-1) ?? 0);
@@ -231,7 +232,7 @@ function shaderOf({ width, height, depth, isFirst, isBgr, pad }: PictureInput): 
 @group(0) @binding(3) var<storage, read> table: array<f32>;
 @group(0) @binding(4) var<storage, read_write> values: array<f32>;
 
-const rounding = 1 << 21;
+const rounding = ${1 << (weightBits - 1)};
 
 @compute @workgroup_size(8, 8)
 fn narrowRows(@builtin(global_invocation_id) id: vec3u) {
@@ -245,7 +246,7 @@ fn narrowRows(@builtin(global_invocation_id) id: vec3u) {
     if (rgba.a < 255) { color = (2 * (color * rgba.a + ${pad} * (255 - rgba.a)) + 255) / 510; }
     sum += plan[at + 2 + tap] * color;
   }
-  let bytes = vec3u(sum >> vec3u(22));
+  let bytes = vec3u(sum >> vec3u(${weightBits}));
   narrow[i32(id.y) * width + i32(id.x)] = bytes.x | (bytes.y << 8) | (bytes.z << 16);
 }
 
@@ -264,7 +265,7 @@ fn storeValues(@builtin(global_invocation_id) id: vec3u) {
       let bytes = vec3u(narrow[(plan[at] + tap) * width + x]);
       sum += plan[at + 2 + tap] * vec3i((bytes >> vec3u(0, 8, 16)) & vec3u(255));
     }
-    color = sum >> vec3u(22);
+    color = sum >> vec3u(${weightBits});
   }
   let pixel = i32(id.y) * ${width} + i32(id.x);
   for (var c = 0; c < ${depth}; c++) {

@@ -5,7 +5,7 @@ import { compile } from "#compile/compile.js";
 import { load as loadArtifact } from "#compile/load.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
-import type { Region } from "#runtime/pixels.js";
+import type { Rectangle } from "#runtime/pixels.js";
 import { seedsFor } from "../../scale.js";
 import { counting } from "./counting.js";
 import { computingDevice, describeOn, withProperty } from "./device.js";
@@ -42,7 +42,7 @@ function pixels(random: Random, width: number, height: number): Picture {
   return { data, width, height };
 }
 
-function randomPicture(random: Random): Picture | (Region & { readonly picture: Picture }) {
+function randomPicture(random: Random): Picture | (Rectangle & { readonly picture: Picture }) {
   const [width, height] = [random.int(1, 60), random.int(1, 60)];
   const picture = pixels(random, width, height);
   if (random.next() < 0.6) return picture;
@@ -153,6 +153,17 @@ describeOn(device)("on an adapter that is no software", () => {
     const image = pictures[1]!;
     expect(await gpu.run({ image })).toEqual(await cpu.run({ image }));
     gpu.dispose();
+  });
+
+  test("a run that is over before it begins reads no picture", async () => {
+    const { device: own, since } = counting(hardware!);
+    const gpu = await netOf(input, "wgsl", own);
+    since();
+    const signal = AbortSignal.abort(new Error("stopped"));
+    await expect(gpu.run({ image: pictures[0] }, { signal })).rejects.toThrow("stopped");
+    gpu.dispose();
+    await expect(gpu.run({ image: pictures[0] })).rejects.toThrow("run after dispose");
+    expect(since()["writeTexture"]).toBeUndefined();
   });
 
   test("pixels in shared memory", async () => {
