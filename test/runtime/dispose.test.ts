@@ -80,9 +80,10 @@ describe.each([
           const answer = once(worker, "message");
           worker.postMessage([0, 0, false]);
           expect(await answer).toEqual([{ times: new Float64Array(0) }]);
-          await worker.terminate();
         }),
       );
+      // Not before: if one ends, the net ends all.
+      await Promise.all(workers.map((worker) => worker.terminate()));
     },
   );
 
