@@ -3,6 +3,7 @@
 import { commentText, jsProperty, jsString } from "#diagnostic/escape.js";
 import type { Preprocess } from "#ir/preprocess.js";
 import { valueRange } from "#ir/preprocess.js";
+import { preprocessText } from "#ir/preprocess-text.js";
 import type { TargetName } from "#ir/target.js";
 import type { KernelProgram, Port } from "#kernel/ir/ir.js";
 import type { Classifier } from "#runtime/classify.js";
@@ -76,7 +77,7 @@ export interface Net {
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
 ${takesPictures ? picturesTypes(program) : ""}${wasm ? threadTypes : among ? autoTypes(among) : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
-${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}${classifier ? classifyTypes(tensor) : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 
@@ -201,14 +202,9 @@ function factsOf(port: Port): string {
 function pictureText({ name, shape, dtype }: Port, picture: Preprocess): string {
   const input = pictureInput(name, picture, shape, dtype);
   const [least, greatest] = valueRange(picture).map((value) => Number(value.toPrecision(4)));
-  const { scale, mean, std, order, fit } = picture;
-  const channels =
-    input.depth === 1 ? "gray" : `${order === "rgb" ? "red, green, blue" : "blue, green, red"}`;
+  const channels = input.depth === 1 ? "gray" : input.isBgr ? "blue, green, red" : "red, green, blue";
   const alpha = input.depth === 4 ? " and transparency" : "";
-  const list = (values: readonly number[]): string =>
-    values.length === 1 ? String(values[0]) : `[${values.join(", ")}]`;
-  const formula = `(byte · ${Number(scale.toPrecision(7))} − ${list(mean)}) / ${list(std)}`;
-  return `${channels}${alpha} from ${least} to ${greatest}. Pictures: fit=${fit}, ${formula}`;
+  return `${channels}${alpha} from ${least} to ${greatest}. Pictures: ${preprocessText(picture)}`;
 }
 
 /** The first and the last of many labels. */
@@ -281,11 +277,23 @@ export interface Class {
   readonly index: number;
   readonly probability: number;
 }
+
+export interface ClassifyOptions {
+  /** How many classes. Default: 5. */
+  readonly top?: number;
+  /** Ends the run, as that of \`run\`. */
+  readonly signal?: AbortSignal;
+}
 `;
 }
 
-const classifyTypes = `  /** The most probable classes of a picture, best first: 5, or \`top\`. */
-  classify(picture: Picture, options?: { readonly top?: number; readonly signal?: AbortSignal }): Promise<Class[]>;
+/** The method that classifies what `run` takes; `tensor` is the type of values that are an input as they are. */
+function classifyTypes(tensor: string): string {
+  return `  /** The most probable classes of a picture, best first: 5, or \`top\`. */
+  classify(picture: Picture, options?: ClassifyOptions): Promise<Class[]>;
   /** The same for each of several pictures. */
-  classify(pictures: readonly Picture[], options?: { readonly top?: number; readonly signal?: AbortSignal }): Promise<Class[][]>;
+  classify(pictures: readonly Picture[], options?: ClassifyOptions): Promise<Class[][]>;
+  /** For values of the input too: a list for each sample if there are several. */
+  classify(pictures: ${tensor} | Picture | readonly Picture[], options?: ClassifyOptions): Promise<Class[] | Class[][]>;
 `;
+}

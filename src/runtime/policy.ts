@@ -1,6 +1,6 @@
 // Why a page may not read something: what its Content-Security-Policy refuses, and what browsers refuse without saying so.
 
-/** Hears which directive of the page's Content-Security-Policy refuses something, which who asked for it is not told. */
+/** Learns which directive of the page's Content-Security-Policy refused a request; the failed request itself does not say. */
 export function watchPolicy(): {
   readonly directive: () => Promise<string | undefined>;
   readonly end: () => void;

@@ -16,6 +16,7 @@ import { parse } from "#grammar/reading/parse.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
+import { picturesText } from "#report/pictures.js";
 
 function moduleOf(text: string): Module {
   const { value, diagnostics } = elaborate(parse(text, "net.net").value!);
@@ -143,9 +144,23 @@ describe("declarations", () => {
     const input = "f32[N, 8, 8, 3] preprocess(mean=0.5, std=0.5, order=bgr)";
     const types = typesOf(classifier(input, "dense(units=2)", ' labels("a", "b")'));
     const axes = "f32[N, 8, 8, 3], [batch, height, width, channels], blue, green, red from -1 to 1.";
-    expect(types).toContain(axes);
+    expect(types).toContain(
+      `${axes} Pictures: fit=stretch, order=bgr, layout=nhwc, (byte · 1/255 − 0.5) / 0.5`,
+    );
     expect(types).toContain("readonly image: Float32Array | Picture | readonly Picture[];");
     expect(types).toContain('/** f32[N, 2], in order: "a", "b" */');
+  });
+
+  test("tell of pictures what the command tells", () => {
+    const input = "f32[N, 3, 8, 8] preprocess(fit=cover, crop=0.875, pad=114, layout=nchw)";
+    const text = `net n {
+  input image: ${input}
+  output y = image |> transpose(perm=[0, 2, 3, 1]) |> conv2d(filters=2, kernel=3x3)
+}
+`;
+    const said = "fit=cover, crop=0.875, pad=114, layout=nchw, byte · 1/255";
+    expect(picturesText(moduleOf(text).graph)).toBe(`pictures become image: ${said}\n`);
+    expect(typesOf(text)).toContain(`Pictures: ${said} */`);
   });
 
   test("tell the axes of inputs with channels first, and claim none where they are not known", () => {
@@ -182,14 +197,25 @@ await net.run({ image: new Float32Array(8 * 8 * 3) });
 const [best] = await net.classify(picture, { top: 1 });
 const label: "a" | "b" | undefined = best?.label;
 const lists: number[] = (await net.classify([picture])).map((classes) => classes.length);
+declare const one: ImageData, oneOrSeveral: ImageData | ImageData[];
+const single: number = (await net.classify(one)).map(({ probability }) => probability).length;
+const some = await net.classify(oneOrSeveral, { top: 1 });
+const samples = await net.classify(new Float32Array(2 * 8 * 8 * 3));
+const each: (string | string[])[] = [...some, ...samples].map((found) =>
+  Array.isArray(found) ? found.map(({ label }) => label) : found.label,
+);
 const { width, fit } = net.pictures.image;
+// @ts-expect-error: bytes are no values of the input
+await net.classify(new Uint8Array(8 * 8 * 3));
+// @ts-expect-error: whether it is one list or several is not known
+some[0].label;
 // @ts-expect-error: bare bytes
 await net.run({ image: new Uint8ClampedArray(4) });
 // @ts-expect-error: an address
 await net.run({ image: "cat.png" });
 // @ts-expect-error: an element without pixels
 await net.classify(document.body);
-export { label, lists, width, fit };
+export { label, lists, single, each, width, fit };
 `,
   );
   const tsc = join(import.meta.dirname, "../../node_modules/typescript/bin/tsc");

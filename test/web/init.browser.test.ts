@@ -33,6 +33,26 @@ const commands = [
 ].map(([, line = ""]) => line.split(" "));
 const boot = join(root, "examples/images/00_ankle_boot.png");
 
+const nets: Readonly<Record<string, string>> = {
+  "plain.net": "net plain {\n  input x: f32[1, 4]\n  output y = relu(x)\n}\n",
+  "two.net": `net two {
+  input image: f32[1, 4, 4, 3] preprocess()
+  input size: f32[1, 3]
+  output y = global_avg_pool(image) + size
+}
+`,
+  "batch.net": `net batch {
+  input image: f32[2, 4, 4, 3] preprocess()
+  output y = global_avg_pool(image)
+}
+`,
+  "labels.net": `net n {
+  input image: f32[N, 4, 4, 3] preprocess()
+  output y labels("classify(x)", "b", "c") = global_avg_pool(image)
+}
+`,
+};
+
 describe("what is refused, and nothing is written", () => {
   test.each([
     [
@@ -62,12 +82,23 @@ describe("what is refused, and nothing is written", () => {
       /^error\[wrong-option\]: --output=out has no place here/,
     ],
     ["a short option", "d", ["plain.net", "-o", "out"], /^error\[wrong-option\]: -o has no place here/],
-    ["options without a model", "c", ["--image"], /^error\[cannot-read\]: options need a model before them/],
+    [
+      "a net with a second input",
+      "c",
+      ["two.net"],
+      /^error\[wrong-input\]: the page gives a net one picture, but two has 2 inputs: image \[1, 4, 4, 3\], size \[1, 3\]\n.*--constant size=VALUE makes the other one a constant/,
+    ],
+    [
+      "a net that takes several pictures at once",
+      "c",
+      ["batch.net", "--target", "js"],
+      /^error\[wrong-input\]: the page gives a net one picture, but batch takes 2 at once\n.*leave it open/,
+    ],
   ] as const)("%s", async (_, name, more, message) => {
     mkdirSync(join(folder, "full"), { recursive: true });
     writeFileSync(join(folder, "full/notes.txt"), "mine");
-    writeFileSync(join(folder, "plain.net"), "net plain {\n  input x: f32[1, 4]\n  output y = relu(x)\n}\n");
-    const argv = more.map((one) => (one === "plain.net" ? join(folder, one) : one));
+    for (const [file, text] of Object.entries(nets)) writeFileSync(join(folder, file), text);
+    const argv = more.map((one) => (Object.hasOwn(nets, one) ? join(folder, one) : one));
     const { code, out, err } = await cleave("init", join(folder, name), ...argv);
     expect(err).toMatch(message);
     expect(out).toBe("");
@@ -95,6 +126,36 @@ describe("what is refused, and nothing is written", () => {
     expect(err).toContain("unknown option '--imagine'");
     expect(code).toBe(2);
     expect(existsSync(join(folder, "d"))).toBe(false);
+  });
+});
+
+describe("the page calls", () => {
+  const made = async (name: string, ...words: string[]): Promise<string> => {
+    for (const [file, text] of Object.entries(nets)) writeFileSync(join(folder, file), text);
+    const argv = words.map((word) => (Object.hasOwn(nets, word) ? join(folder, word) : word));
+    const { code, err } = await cleave("init", join(folder, name), ...argv);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    return readFileSync(join(folder, name, "main.js"), "utf8");
+  };
+
+  test("classify only with --task classify, whatever labels say", async () => {
+    expect(await made("labels", "labels.net", "--target", "js")).not.toContain("net.classify");
+    expect(await made("task", "labels.net", "--target", "js", "--task=classify")).toContain("net.classify");
+  });
+
+  test("run with one picture, if the other input is a constant", async () => {
+    // The model may stand behind options.
+    const page = await made("constant", "--target", "js", "--constant", "size=1,2,3", "two.net");
+    expect(page).toContain("net.run({ [input]: picture })");
+  });
+
+  test("classify of the example, which takes options too", async () => {
+    expect(await made("options", "--target", "js")).toContain("net.classify");
+    expect(readdirSync(join(folder, "options/model")).toSorted()).toEqual([
+      "fm_mobile.d.ts",
+      "fm_mobile.mjs",
+      "fm_mobile.packed.safetensors",
+    ]);
   });
 });
 

@@ -6,6 +6,7 @@ import { checkEmbedding } from "#compile/emit.js";
 import { given } from "#diagnostic/given.js";
 import { countsOf } from "#report/counts.js";
 import { picturesText } from "#report/pictures.js";
+import type { Model } from "#node/read-model.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -35,10 +36,19 @@ export interface CompileOptions extends ModelOptions, WithQuantize, PictureOptio
 }
 
 export async function compileModel(path: string, options: CompileOptions, session: Session): Promise<void> {
-  const { terminal } = session;
+  const model = readForCompile(path, options, session);
+  if (model) await writeCompiled(model, options, session);
+}
+
+/** The model, with what the options say about its pictures and classes; undefined after errors. */
+export function readForCompile(path: string, options: CompileOptions, session: Session): Model | undefined {
   const read = loadModel(path, options, session);
-  const model = read && withPictures(read, options, session);
-  if (!model) return;
+  return read && withPictures(read, options, session);
+}
+
+/** Compiles a model that was read with the same options. */
+export async function writeCompiled(model: Model, options: CompileOptions, session: Session): Promise<void> {
+  const { terminal } = session;
   const devices = readDevices(options, session);
   const fitted = devices && (await optimizeQuantized(model, options, session));
   if (!fitted) return;

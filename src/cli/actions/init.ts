@@ -5,9 +5,12 @@ import { join, relative, resolve, sep } from "node:path";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
-import { readText } from "#node/read-file.js";
+import type { Graph, Node } from "#ir/graph.js";
+import { inputNodes } from "#ir/graph.js";
 import { reason } from "#node/reason.js";
 import { writeFileAtomically } from "#node/write-file.js";
+import type { CompileOptions } from "./compile.js";
+import { readForCompile, writeCompiled } from "./compile.js";
 import { exit, report } from "../output/terminal.js";
 import { pageFiles } from "../page/files.js";
 import { quoted } from "../page/quoted.js";
@@ -23,52 +26,65 @@ const example = {
   pictures: join(root, "examples/images"),
 };
 
+/** A command line of `cleave compile`. */
+export interface CompileLine {
+  readonly path: string;
+  readonly options: CompileOptions;
+}
+
+/** How `cleave compile` reads words. */
+export interface CompileWords {
+  /** Whether one of the words is a model, not an option or its value. */
+  hasModel(words: readonly string[]): boolean;
+  /** Throws a CommanderError if the words are wrong. */
+  read(words: readonly string[]): Promise<CompileLine | undefined>;
+}
+
 /**
- * Makes a folder with a page, and its net in `model/`. `words` are a model, if one is named, and options for it. `compile` runs `cleave compile`; if it fails, no page is written. The script that
- * compiles again calls this same Cleave, from the folder in which the command was called, so that all paths mean the same.
+ * Makes a folder with a page, and its net in `model/`. `words` are options of `cleave compile`, and a model; without one, the example.
+ * The script that compiles again calls this same Cleave, from the folder in which the command was called, so that all paths mean the same.
  */
 export async function makePage(
   dir: string,
   words: readonly string[],
-  compile: (argv: readonly string[]) => Promise<void>,
+  compile: CompileWords,
   session: Session,
 ): Promise<void> {
   const { terminal } = session;
-  const [model, ...options] = words.filter((word) => word !== "--");
-  const problem = wordProblem(dir, model, options) ?? folderProblem(dir);
-  if (problem) {
-    session.code = report(terminal, [problem], new Map());
-    return;
-  }
+  const fail = (problems: readonly Diagnostic[], sources: ReadonlyMap<string, string> = new Map()): void => {
+    session.code = report(terminal, problems, sources);
+  };
+  const problem = wordProblem(words) ?? folderProblem(dir);
+  if (problem) return fail([problem]);
   const here = process.cwd();
-  const chosen =
-    model === undefined
-      ? [example.model, ...example.options].map((path) =>
-          path.startsWith(root) ? shown(relative(here, path)) : path,
-        )
-      : [model, ...options];
+  const isExample = !compile.hasModel(words);
+  const ofExample = [example.model, ...example.options].map((path) =>
+    path.startsWith(root) ? shown(relative(here, path)) : path,
+  );
   const argv = [
-    ...chosen,
-    ...(options.includes("--image") ? [] : ["--image"]),
-    ...(options.some((option) => /^--target(=|$)/.test(option)) ? [] : ["--target", "auto"]),
+    ...(isExample ? ofExample : []),
+    ...words,
+    ...(words.includes("--image") ? [] : ["--image"]),
+    ...(words.some((word) => /^--target(=|$)/.test(word)) ? [] : ["--target", "auto"]),
     "-o",
     shown(join(dir, "model")),
   ];
-  await compile(argv);
+  const line = await compile.read(argv);
+  const model = line && readForCompile(line.path, line.options, session);
+  if (!model) return;
+  const unfit = modelProblem(model.graph);
+  if (unfit) return fail([unfit], model.sources);
+  await writeCompiled(model, line.options, session);
   if (session.code !== exit.done) return;
   const command = ["node", shown(relative(here, join(root, "dist/src/cli/main.js"))), "compile", ...argv];
   const back = shown(relative(resolve(dir), here));
   const script = `${back === "" ? "" : `cd ${quoted(back)} && `}${command.map(quoted).join(" ")}`;
   const module = readdirSync(join(dir, "model")).find((file) => file.endsWith(".mjs"));
   if (module === undefined) return;
-  const types = readText(join(dir, "model", module.replace(/\.mjs$/, ".d.ts"))).value ?? "";
-  const files = pageFiles({ module, script, classifies: /\bclassify\(/.test(types) });
+  const files = pageFiles({ module, script, classifies: line.options.task === "classify" });
   for (const [name, text] of Object.entries(files)) {
     const written = writeFileAtomically(join(dir, name), text);
-    if (!written.value) {
-      session.code = report(terminal, written.diagnostics, new Map());
-      return;
-    }
+    if (!written.value) return fail(written.diagnostics);
   }
   terminal.out(
     `wrote ${Object.keys(files)
@@ -77,27 +93,47 @@ export async function makePage(
   );
   const enter = resolve(dir) === here ? "" : `  cd ${quoted(dir)}\n`;
   terminal.out(`\nNow:\n${enter}  npm install\n  npm run dev\n`);
-  if (model === undefined)
+  if (isExample)
     terminal.out(`\nIt knows clothes on a black ground, such as those in ${lineText(example.pictures)}\n`);
 }
 
-/** Why a page cannot be made with a model and options of `cleave compile`. */
-function wordProblem(
-  dir: string,
-  model: string | undefined,
-  options: readonly string[],
-): Diagnostic | undefined {
-  if (model?.startsWith("-"))
-    return error("cannot-read", "options need a model before them", {
-      help: [`for example cleave init ${lineText(dir)} model.onnx ${lineText(model)}`],
-    });
-  const own = options.find((option) => /^(--(format|output|json)(=|$)|-o)/.test(option));
+/** Why a page cannot be made with some words. */
+function wordProblem(words: readonly string[]): Diagnostic | undefined {
+  const own = words.find((word) => /^(--(format|output|json)(=|$)|-o)/.test(word));
   if (own === undefined) return undefined;
   return error(
     "wrong-option",
     `${lineText(own)} has no place here: the page imports an ES module from its folder model`,
     { help: ["cleave compile writes other modules, into any folder"] },
   );
+}
+
+/** Why the page cannot run a net: it gives one picture, and nothing else. */
+function modelProblem(graph: Graph): Diagnostic | undefined {
+  const inputs = inputNodes(graph);
+  const chosen = inputs.find(({ name }) => graph.pictures?.has(name));
+  const others = inputs.filter((input) => input !== chosen);
+  if (others.length === 0) return batchProblem(graph.name, chosen);
+  const list = inputs.map(({ name, type }) => `${name} [${type.shape.join(", ")}]`).join(", ");
+  const constants = others.map(({ name }) => `--constant ${name}=VALUE`).join(" ");
+  return error(
+    "wrong-input",
+    `the page gives a net one picture, but ${graph.name} has ${inputs.length} inputs: ${list}`,
+    {
+      help: [
+        `${constants} ${others.length === 1 ? "makes the other one a constant" : "makes the others constants"}`,
+      ],
+    },
+  );
+}
+
+/** Why the page cannot run a net with this input: it takes several pictures at once. */
+function batchProblem(net: string, input: Node | undefined): Diagnostic | undefined {
+  const batch = input?.type.shape[0] ?? 1;
+  if (batch === 1) return undefined;
+  return error("wrong-input", `the page gives a net one picture, but ${net} takes ${batch} at once`, {
+    help: ["make the batch of the model 1, or leave it open"],
+  });
 }
 
 /** Why a page cannot be made in a folder. A repository of Git may be there already. */

@@ -15,8 +15,19 @@ import type { Session } from "../session/session.js";
 /** As in `src/compile/classifier.ts`, which would load the compiler. */
 const tasks: readonly Task[] = ["classify"];
 
-export function addCompile(root: Command, session: Session): void {
-  withPictureOptions(
+/** What is done with the model and the options of a command line. */
+export type CompileAction = (path: string, options: CompileOptions) => Promise<void>;
+
+/** Adds the command. `cleave init` takes the same options, with an action of its own. */
+export function addCompile(
+  root: Command,
+  session: Session,
+  action: CompileAction = async (path, options) => {
+    const { compileModel } = await import("../actions/compile.js");
+    await compileModel(path, options, session);
+  },
+): Command {
+  return withPictureOptions(
     withQuantizeOption(
       withFitOptions(withPassOptions(withModelOptions(root.command("compile")), { several: true })),
     ),
@@ -46,8 +57,5 @@ export function addCompile(root: Command, session: Session): void {
         .helpGroup(pictureHeading),
     )
     .option("--json", "print the written files as JSON")
-    .action(async (path: string, options: CompileOptions) => {
-      const { compileModel } = await import("../actions/compile.js");
-      await compileModel(path, options, session);
-    });
+    .action(action);
 }

@@ -1,7 +1,10 @@
 // `cleave init`: makes a web page around a compiled model.
 
-import type { Command } from "commander";
+import { Command } from "commander";
+import type { CompileLine, CompileWords } from "../actions/init.js";
 import type { Session } from "../session/session.js";
+import type { CompileAction } from "./compile.js";
+import { addCompile } from "./compile.js";
 
 export function addInit(root: Command, session: Session): void {
   root
@@ -10,7 +13,7 @@ export function addInit(root: Command, session: Session): void {
     .argument("<dir>", "the new folder")
     .argument(
       "[model]",
-      "a model that takes pictures; by default a trained example, which classifies clothes",
+      "a model that takes pictures, and nothing else; by default a trained example, which classifies clothes",
     )
     .argument("[options...]", "options of `cleave compile` for the model")
     .usage("<dir> [model] [options of `cleave compile`]")
@@ -21,17 +24,38 @@ export function addInit(root: Command, session: Session): void {
       async (dir: string, model: string | undefined, options: readonly string[], _, command: Command) => {
         if (dir.startsWith("-")) command.error(`error: a folder must come first, not ${dir}`);
         const { makePage } = await import("../actions/init.js");
-        const compile = async (argv: readonly string[]): Promise<void> => {
-          await root.parseAsync(["compile", ...argv], { from: "user" });
-        };
-        await makePage(dir, model === undefined ? [] : [model, ...options], compile, session);
+        const words = model === undefined ? [] : [model, ...options].filter((word) => word !== "--");
+        await makePage(dir, words, compileWords(root, session), session);
       },
     );
+}
+
+/** Reads words as `cleave compile` does, without compiling. */
+function compileWords(root: Command, session: Session): CompileWords {
+  const reader = (action: CompileAction): readonly [Command, Command] => {
+    const program = new Command(root.name()).copyInheritedSettings(root);
+    const compile = addCompile(program, session, action);
+    compile.showHelpAfterError("(`cleave compile --help` lists its options)");
+    return [program, compile];
+  };
+  return {
+    hasModel(words) {
+      const [, compile] = reader(async () => {});
+      return compile.parseOptions([...words]).operands.length > 0;
+    },
+    async read(words) {
+      const lines: CompileLine[] = [];
+      const [program] = reader(async (path, options) => void lines.push({ path, options }));
+      await program.parseAsync(["compile", ...words], { from: "user" });
+      return lines[0];
+    },
+  };
 }
 
 const help = `
 Examples:
   cleave init page
+  cleave init page --target js
   cleave init page faces.onnx --scale 1/127.5 --mean 1 --fit contain
   cleave init page net.onnx --dim height=224 --dim width=224 --labels labels.txt --task classify
 `;
