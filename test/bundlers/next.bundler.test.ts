@@ -17,14 +17,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const manual = readFileSync(join(import.meta.dirname, "../../docs/web.md"), "utf8");
 
-/** A program of the manual, with the net of this test, whose input is `x`. */
+/** A program of the manual, with the net of this test, whose input is `x`: values, not a bitmap to close. */
 function shown(kind: string): string {
   const [, code = ""] = new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\``, "ms").exec(manual) ?? [];
   expect(code).toContain('from "./net/tiny.mjs"');
   return code
     .replace("./net/tiny.mjs", "./net/small.mjs")
     .replace("{ id, image }", "{ id, x }")
-    .replace("{ image }", "{ x }");
+    .replace("{ image }", "{ x }")
+    .replace("image.close()", "x.close?.()");
 }
 
 /** Runs the net of the hook, and that of the worker. */

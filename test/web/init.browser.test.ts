@@ -151,11 +151,7 @@ describe("the page calls", () => {
 
   test("classify of the example, which takes options too", async () => {
     expect(await made("options", "--target", "js")).toContain("net.classify");
-    expect(readdirSync(join(folder, "options/model")).toSorted()).toEqual([
-      "fm_mobile.d.ts",
-      "fm_mobile.mjs",
-      "fm_mobile.packed.safetensors",
-    ]);
+    expect(readdirSync(join(folder, "options/model"))).toContain("fm_mobile.packed.safetensors");
   });
 });
 
