@@ -1,5 +1,9 @@
 // Anchors of detectors: the places and sizes to which their boxes are relative.
 
+import { checkOptions } from "#runtime/options.js";
+import { describe } from "#runtime/ports.js";
+import { expectNumber, tasks } from "./numbers.js";
+
 /** How a detector's anchors lie: the options of MediaPipe's SsdAnchorsCalculator, with its defaults. */
 export interface AnchorOptions {
   /** Width and height of the input in pixels, or both if they are equal. */
@@ -26,17 +30,13 @@ export interface AnchorOptions {
  * of MediaPipe: by layer, row, column, and then anchors of one place. Throws unless sizes and strides are whole numbers of pixels.
  */
 export function ssdAnchors(options: AnchorOptions): Float32Array {
+  checkOptions(tasks, "ssdAnchors", options, anchorKinds);
   const { size, strides, minScale = 0.2, maxScale = 0.95, ratios = [1] } = options;
   const { interpolatedRatio = 1, reduceLowestLayer = false, fixedSize = false, offset = 0.5 } = options;
-  const [width, height] = typeof size === "number" ? [size, size] : size;
-  if (!Array.isArray(strides)) throw new TypeError("ssdAnchors: strides must be a list of numbers of pixels");
-  for (const [what, pixels] of [
-    ["size", width],
-    ["size", height],
-    ...strides.map((one) => ["stride", one] as const),
-  ] as const)
-    if (!(Number.isSafeInteger(pixels) && pixels > 0))
-      throw new RangeError(`ssdAnchors: a ${what} must be a whole number of pixels from 1 up, not ${pixels}`);
+  const [width = 0, height = 0] = Array.isArray(size) ? (size as number[]) : [size as number, size as number];
+  expectStrides("ssdAnchors", strides);
+  for (const pixels of [width, height]) expectNumber("ssdAnchors: a size", pixels, 1, "whole");
+  for (const ratio of ratios) expectNumber("ssdAnchors: a ratio", ratio, 0, "any");
   const scaleOf = (layer: number): number =>
     strides.length === 1
       ? (minScale + maxScale) / 2
@@ -72,4 +72,23 @@ export function ssdAnchors(options: AnchorOptions): Float32Array {
         for (const [w, h] of sizes) anchors.push((x + offset) / columns, (y + offset) / rows, w, h);
   }
   return Float32Array.from(anchors);
+}
+
+const anchorKinds = {
+  size: "",
+  strides: "",
+  minScale: "number",
+  maxScale: "number",
+  ratios: "Array",
+  interpolatedRatio: "number",
+  reduceLowestLayer: "boolean",
+  fixedSize: "boolean",
+  offset: "number",
+};
+
+/** Throws unless these are strides: whole numbers of pixels. */
+export function expectStrides(call: string, strides: unknown): void {
+  if (!Array.isArray(strides))
+    throw new TypeError(`${call}: strides must be a list, not ${describe(strides)}`);
+  for (const stride of strides) expectNumber(`${call}: a stride`, stride, 1, "whole");
 }

@@ -1,5 +1,7 @@
 // The text of nets that were trained by CTC, as those that read lines of text or hear speech: one label for each step.
 
+import { expectNumbers, largest } from "./numbers.js";
+
 /** A text, and how sure the net is of it. */
 export interface CtcText {
   readonly text: string;
@@ -10,13 +12,15 @@ export interface CtcText {
 /**
  * The text of the most probable label at each step: labels that follow themselves count once, and the label `blank`, the first one by default,
  * not at all (best path decoding; Graves et al. 2006, "Connectionist Temporal Classification", section 3.2). `values` are [steps, labels] of one
- * sample, probabilities or scores. Throws a TypeError if there is no whole number of steps, or no such blank.
+ * sample, probabilities or scores; a step whose values are all NaN is a blank. Throws a TypeError if there is no whole number of steps, or no such blank.
  */
 export function ctcText(
   values: ArrayLike<number>,
   labels: readonly string[],
   { blank = 0 }: { readonly blank?: number } = {},
 ): CtcText {
+  expectNumbers("ctcText: values", values);
+  if (!Array.isArray(labels)) throw new TypeError(`ctcText: labels must be a list, not ${typeof labels}`);
   const count = labels.length;
   if (count === 0 || values.length % count !== 0)
     throw new TypeError(
@@ -29,9 +33,8 @@ export function ctcText(
   let taken = 0;
   let last = blank;
   for (let start = 0; start < values.length; start += count) {
-    let best = 0;
-    for (let label = 1; label < count; label++)
-      if ((values[start + label] ?? 0) > (values[start + best] ?? 0)) best = label;
+    const first = largest(count, (label) => values[start + label] ?? 0);
+    const best = first < 0 ? blank : first;
     if (best !== last && best !== blank) {
       text += labels[best] ?? "";
       sum += values[start + best] ?? 0;

@@ -4,8 +4,11 @@ import { checkOptions } from "#runtime/options.js";
 import type { Picture } from "#runtime/pictures.js";
 import { pictureRegion } from "#runtime/pictures.js";
 import type { PictureInput } from "#runtime/pixels.js";
+import { describe } from "#runtime/ports.js";
 import type { Candidates, Found, FoundOptions } from "./found.js";
 import { foundIn } from "./found.js";
+import { expectLimits } from "./nms.js";
+import { expectNumbers } from "./numbers.js";
 import { placesIn } from "./places.js";
 
 /** A net that takes pictures, as a module loads it. */
@@ -20,8 +23,8 @@ export interface PictureNet<Input extends string = string, Output extends string
 /** The outputs of a net for one picture. */
 export type PictureOutputs<Output extends string = string> = Readonly<Record<Output, Float32Array>>;
 
-/** What every detector takes. */
-export interface DetectOptions<Input extends string = string> extends FoundOptions {
+/** What every detector takes. By default, for nets with a single input that takes pictures. */
+export interface DetectOptions<Input extends string = never> extends FoundOptions {
   /** Which input takes the picture; by default the only one that does. */
   readonly input?: Input;
 }
@@ -30,6 +33,10 @@ export interface DetectOptions<Input extends string = string> extends FoundOptio
 export interface Detector {
   (picture: Picture, options?: { readonly signal?: AbortSignal }): Promise<Found[]>;
   (pictures: readonly Picture[], options?: { readonly signal?: AbortSignal }): Promise<Found[][]>;
+  (
+    pictures: Picture | readonly Picture[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Found[] | Found[][]>;
 }
 
 /**
@@ -43,7 +50,24 @@ export function detector<Input extends string, Output extends string>(
 ): Detector {
   if (typeof (candidatesOf as unknown) !== "function")
     throw new TypeError(`detector: what reads candidates must be a function, not ${typeof candidatesOf}`);
-  return makeDetector("detector", net, options, {}, (input) => (outputs) => candidatesOf(outputs, input));
+  return makeDetector("detector", net, options, {}, (input) => (outputs) => {
+    const candidates = candidatesOf(outputs, input);
+    expectCandidates(candidates);
+    return candidates;
+  });
+}
+
+/** Throws unless a function of the caller has returned boxes and scores, all of them arrays. */
+function expectCandidates(candidates: unknown): void {
+  const parts = Object(candidates) as Readonly<Record<string, unknown>>;
+  if (!("boxes" in parts && "scores" in parts)) {
+    const kind = describe(candidates);
+    const given = kind === "Object" ? `{ ${Object.keys(parts).join(", ")} }` : kind;
+    throw new TypeError(`detector: the function must return { boxes, scores }, not ${given}`);
+  }
+  for (const name of ["boxes", "scores", "classes", "points", "pointScores"])
+    if (name === "boxes" || name === "scores" || parts[name] !== undefined)
+      expectNumbers(`detector: ${name}`, parts[name]);
 }
 
 /**
@@ -53,7 +77,7 @@ export function detector<Input extends string, Output extends string>(
 export function makeDetector<Output extends string>(
   call: string,
   net: PictureNet<string, Output>,
-  options: DetectOptions,
+  options: DetectOptions<string>,
   kinds: Readonly<Record<string, string>>,
   reader: (input: PictureInput) => (outputs: PictureOutputs<Output>) => Candidates,
 ): Detector {
@@ -61,15 +85,22 @@ export function makeDetector<Output extends string>(
   const candidatesOf = reader(input);
   const find = async (
     pictures: Picture | readonly Picture[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    own: { readonly signal?: AbortSignal } = {},
   ): Promise<Found[] | Found[][]> => {
+    checkOptions(net, `what ${call} returns`, own, { signal: "AbortSignal" });
+    const { signal } = own;
     const list: readonly Picture[] = Array.isArray(pictures) ? pictures : [pictures as Picture];
     // Before the run, after which a frame may be closed.
     const places = list.map((picture) => placesIn(pictureRegion(picture, `${net.name}: the picture`), input));
     const values = { [input.name]: pictures } as never;
     const outputs = (await net.run(values, signal && { signal })) as PictureOutputs<Output>;
     const found = places.map((inPixels, at) =>
-      foundIn(candidatesOf(outputsOf(net, outputs, at, list.length)), options, inPixels),
+      foundIn(
+        `${net.name}: ${call}`,
+        candidatesOf(outputsOf(net, outputs, at, list.length)),
+        options,
+        inPixels,
+      ),
     );
     return Array.isArray(pictures) ? found : (found[0] ?? []);
   };
@@ -92,7 +123,7 @@ const detectKinds = {
 function inputOf(
   call: string,
   net: PictureNet,
-  options: DetectOptions,
+  options: DetectOptions<string>,
   kinds: Readonly<Record<string, string>>,
 ): PictureInput {
   const way = "compile the model with --image or preprocess(…), and give what load returns";
@@ -103,6 +134,7 @@ function inputOf(
   if (typeof (net.pictures as unknown) !== "object" || net.pictures === null)
     throw new TypeError(`${call}: ${net.name} takes no pictures; ${way}`);
   checkOptions(net, call, options, kinds);
+  expectLimits(call, options);
   const { background = "first", labels, input: name } = options;
   expectOneOf(call, "background", background, ["first", "last"]);
   if (labels !== undefined && !Array.isArray(labels))

@@ -6,18 +6,33 @@ import type { Activation } from "./values.js";
 import { activated, activations, columns } from "./values.js";
 
 /** What the outputs of a net with finished boxes are: an output for each of boxes, scores and classes, or one for all in `rows`. */
-export interface FinishedOptions<
-  Input extends string = string,
+export type FinishedOptions<
+  Input extends string = never,
   Output extends string = string,
-> extends DetectOptions<Input> {
+> = FinishedForm<Input> & (FinishedBoxes<Output> | FinishedRows<Output>);
+
+/** Boxes, scores and classes in an output each. */
+export interface FinishedBoxes<Output extends string = string> {
   /** The output with four numbers for each box. */
-  readonly boxes?: Output;
+  readonly boxes: Output;
   /** The output with the scores of each box: one, or one for each class. */
-  readonly scores?: Output;
+  readonly scores: Output;
   /** The output with the class of each box, if there is one. */
   readonly classes?: Output;
-  /** The output with all of them: four numbers of the box, its score, its class. */
-  readonly rows?: Output;
+  readonly rows?: undefined;
+}
+
+/** All in one output. */
+export interface FinishedRows<Output extends string = string> {
+  /** The output with rows of six numbers: four of the box, its score, its class. `detector` and `columns` read longer rows. */
+  readonly rows: Output;
+  readonly boxes?: undefined;
+  readonly scores?: undefined;
+  readonly classes?: undefined;
+}
+
+/** How finished boxes are written. */
+export interface FinishedForm<Input extends string = never> extends DetectOptions<Input> {
   /** What the four numbers are: two opposite corners, by default, or center and size. */
   readonly form?: "corners" | "centers";
   /** Whether y comes before x, and height before width, as in models of TensorFlow; false by default. */
@@ -34,13 +49,22 @@ export function boxDetector<Input extends string, Output extends string>(
   options: FinishedOptions<NoInfer<Input>, NoInfer<Output>>,
 ): Detector {
   return makeDetector("boxDetector", net, options, finishedKinds, ({ width, height }) => {
-    const { rows, form = "corners", yFirst = false, pixels = false, activation = "none" } = options;
+    const { boxes: ofBoxes, scores: ofScores, classes: ofClasses, rows } = options;
+    const { form = "corners", yFirst = false, pixels = false, activation = "none" } = options;
     expectOneOf("boxDetector", "form", form, ["corners", "centers"]);
     expectOneOf("boxDetector", "activation", activation, activations);
-    if ((rows === undefined) === (options.boxes === undefined || options.scores === undefined))
+    const isWhole = ofBoxes !== undefined && ofScores !== undefined;
+    const isNone = ofBoxes === undefined && ofScores === undefined && ofClasses === undefined;
+    if (!(rows === undefined ? isWhole : isNone))
       throw new TypeError("boxDetector: give the outputs for boxes and scores, or the one for rows");
-    for (const name of [options.boxes, options.scores, options.classes, rows])
-      if (name !== undefined) outputShape("boxDetector", net, name);
+    expectRows(net, ofBoxes, 4, "rows of 4 numbers");
+    expectRows(
+      net,
+      rows,
+      6,
+      "rows of 6 numbers (box, score and class); `detector` with `columns` reads others",
+    );
+    for (const name of [ofScores, ofClasses]) if (name !== undefined) outputShape("boxDetector", net, name);
     const units = pixels ? [width, height, width, height] : [1, 1, 1, 1];
     const order = yFirst ? [1, 0, 3, 2] : [0, 1, 2, 3];
     return (outputs) => {
@@ -56,6 +80,16 @@ export function boxDetector<Input extends string, Output extends string>(
       return { boxes, scores: activated(scores, each, activation), ...(classes && { classes }) };
     };
   });
+}
+
+/** Throws unless the output, if there is one, has so many numbers in a row. */
+function expectRows(net: PictureNet, name: string | undefined, length: number, wanted: string): void {
+  if (name === undefined) return;
+  const shape = outputShape("boxDetector", net, name);
+  if (shape.at(-1) === length) return;
+  throw new RangeError(
+    `boxDetector: output ${JSON.stringify(name)} of ${net.name} is [${shape.join(", ")}], not ${wanted}`,
+  );
 }
 
 const finishedKinds = {
@@ -75,7 +109,7 @@ interface Parts {
   readonly classes?: Float32Array;
 }
 
-function partsOf(outputs: PictureOutputs, { boxes, scores, classes, rows }: FinishedOptions): Parts {
+function partsOf(outputs: PictureOutputs, { boxes, scores, classes, rows }: FinishedOptions<string>): Parts {
   const valuesOf = (name: string | undefined): Float32Array =>
     (name === undefined ? undefined : outputs[name]) ?? new Float32Array(0);
   if (rows === undefined)

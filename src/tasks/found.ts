@@ -30,7 +30,10 @@ export interface FoundOptions {
   readonly blend?: boolean;
   /** Whether boxes suppress those of other classes too; false by default. */
   readonly acrossClasses?: boolean;
-  /** Which class stands for nothing, so that no box has it and the other classes count from 0; none by default. */
+  /**
+   * Which class stands for nothing, so that no box has it and the other classes count from 0; none by default. If the net says the class of
+   * each box, the last one is known by `labels`, which have no name for it.
+   */
   readonly background?: "first" | "last";
   /** Names of the classes, in order. */
   readonly labels?: readonly string[];
@@ -52,17 +55,22 @@ export interface KeyPoint {
   readonly score?: number;
 }
 
-/** What stays of the candidates, with places in pixels. */
-export function foundIn(candidates: Candidates, options: FoundOptions, inPixels: ToPixels): Found[] {
+/** What stays of the candidates, with places in pixels. `whose` begins what is said of candidates that do not fit together. */
+export function foundIn(
+  whose: string,
+  candidates: Candidates,
+  options: FoundOptions,
+  inPixels: ToPixels,
+): Found[] {
   const { boxes, points = [], pointScores } = candidates;
   const { score = 0.5, overlap = 0.5, most = Number.POSITIVE_INFINITY, blend = false } = options;
   const { acrossClasses = false, labels } = options;
-  const { scores, classes } = classified(candidates, options);
+  const { scores, classes } = classified(whose, candidates, options);
   const count = scores.length;
   const each = count === 0 ? 0 : points.length / count;
   if (each % 2 !== 0 || (pointScores && 2 * pointScores.length !== points.length))
     throw new RangeError(
-      `${points.length} numbers are not points of ${count} boxes, with x, y and one score for each`,
+      `${whose}: ${points.length} numbers are not points of ${count} boxes, with x, y and one score for each`,
     );
   const nmsOptions = { score, overlap, most, blend, ...(!acrossClasses && { classes }) };
   const sides = sidesOf(boxes);
@@ -93,6 +101,7 @@ export function foundIn(candidates: Candidates, options: FoundOptions, inPixels:
 
 /** The best class of each box, and its score. A score that is NaN is never the best. */
 function classified(
+  whose: string,
   { boxes, scores, classes }: Candidates,
   { background, labels }: FoundOptions,
 ): { readonly scores: ArrayLike<number>; readonly classes: ArrayLike<number> } {
@@ -100,26 +109,33 @@ function classified(
   const each = count === 0 && scores.length === 0 ? 1 : scores.length / count;
   if (!Number.isInteger(count) || !Number.isInteger(each) || (classes && each !== 1))
     throw new RangeError(
-      `${scores.length} scores do not fit ${boxes.length} numbers of boxes; each box has four, and ${classes ? "one score" : "as many scores"}`,
+      `${whose}: ${scores.length} scores do not fit ${boxes.length} numbers of boxes; each box has four numbers and ${classes ? "one score" : "a score for each class"}`,
     );
   const first = background === "first" ? 1 : 0;
   if (classes) {
     if (classes.length !== count)
-      throw new RangeError(`there are ${classes.length} classes for ${count} boxes`);
-    const own = Int32Array.from(classes, (one) => Math.round(one) - first);
+      throw new RangeError(`${whose}: there are ${classes.length} classes for ${count} boxes`);
+    if (background === "last" && !labels)
+      throw new TypeError(
+        `${whose}: the last class is the background, but how many there are only labels say`,
+      );
+    const end = background === "last" ? labels?.length : undefined;
+    // A class that is no number is none.
+    const own = Int32Array.from(classes, (one) => (Number.isFinite(one) ? Math.round(one) - first : -1));
+    const isNone = (one: number): boolean => one < 0 || one === end;
     return {
-      scores: Float32Array.from(scores, (one, at) => ((own[at] ?? 0) < 0 ? Number.NaN : one)),
+      scores: Float32Array.from(scores, (one, at) => (isNone(own[at] ?? 0) ? Number.NaN : one)),
       classes: own,
     };
   }
   const end = background === "last" ? each - 1 : each;
   if (count > 0 && end <= first)
     throw new RangeError(
-      `each box has ${each === 1 ? "one score" : `${each} scores`}, which is that of the background`,
+      `${whose}: each box has ${each === 1 ? "one score" : `${each} scores`}, which is that of the background`,
     );
   if (count > 0 && labels && labels.length !== end - first)
     throw new RangeError(
-      `there are ${labels.length} labels, but each box has scores of ${end - first} classes`,
+      `${whose}: there are ${labels.length} labels, but each box has scores of ${end - first} classes`,
     );
   const best = new Float32Array(count).fill(Number.NEGATIVE_INFINITY);
   const own = new Int32Array(count);

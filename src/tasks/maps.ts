@@ -1,6 +1,6 @@
 // Maps that nets make of pictures: the peaks of heat maps, and masks as pictures.
 
-import { expectNumbers } from "./numbers.js";
+import { expectNumber, expectNumbers, largest } from "./numbers.js";
 
 /** The size of a map; its values lie in rows, and if it has channels, those of one place lie one after another. */
 export interface MapSize {
@@ -38,6 +38,7 @@ export function peaks(
 ): Peak[] {
   const { width, height } = size;
   const { channels, at } = placesOf(map, size);
+  expectNumber("peaks: radius", radius, 0, "whole");
   const found: Peak[] = [];
   for (let channel = 0; channel < channels; channel++) {
     const own: Peak[] = [];
@@ -90,10 +91,7 @@ export function maskToImageData(
   const data = new Uint8ClampedArray(4 * width * height);
   for (let y = 0, to = 0; y < height; y++)
     for (let x = 0; x < width; x++, to += 4) {
-      let best = 0;
-      for (let channel = 1; channel < channels; channel++)
-        if (at(x, y, channel) > at(x, y, best)) best = channel;
-      const color = colors[best];
+      const color = colors[largest(channels, (channel) => at(x, y, channel))];
       if (!color) continue;
       const [red, green, blue, opacity = 1] = color;
       data.set([red, green, blue, 255 * opacity * (channels === 1 ? at(x, y, 0) : 1)], to);
@@ -110,6 +108,8 @@ export function placesOf(
   { width, height, channels = 1, channelsFirst = false }: MapSize,
 ): { readonly channels: number; readonly at: (x: number, y: number, channel: number) => number } {
   expectNumbers("the map", map);
+  for (const [what, extent] of Object.entries({ width, height, channels }))
+    expectNumber(`${what} of the map`, extent, 0, "whole");
   if (map.length !== width * height * channels)
     throw new RangeError(`${map.length} values are not a map of ${width} × ${height}, ${channels} channels`);
   const [step, next] = channelsFirst ? [1, width * height] : [channels, 1];

@@ -1,6 +1,7 @@
 // Of boxes that overlap, the best: non-maximum suppression.
 
-import { expectNumbers } from "./numbers.js";
+import { checkOptions } from "#runtime/options.js";
+import { expectNumber, expectNumbers, tasks } from "./numbers.js";
 
 /** A box that was found. */
 export interface Detection {
@@ -40,11 +41,25 @@ export function nms(
   scores: ArrayLike<number>,
   options: NmsOptions = {},
 ): Detection[] {
+  checkOptions(tasks, "nms", options, nmsKinds);
+  expectLimits("nms", options);
   const sides = sidesOf(boxes);
   return keep(sides, scores, options).map(({ index, members }) => {
     const [x = 0, y = 0, right = 0, bottom = 0] = meanRow(sides, 4, members, scores);
     return { index, score: scores[index] ?? 0, x, y, width: right - x, height: bottom - y };
   });
+}
+
+const nmsKinds = { score: "number", overlap: "number", most: "number", classes: "", blend: "boolean" };
+
+/** Throws unless the numbers that say which boxes stay are right. */
+export function expectLimits(call: string, { score, overlap, most, blend = false }: NmsOptions): void {
+  if (score !== undefined) expectNumber(`${call}: score`, score, Number.NEGATIVE_INFINITY, "any");
+  if (overlap !== undefined) expectNumber(`${call}: overlap`, overlap, 0, "any");
+  if (most !== undefined && most !== Number.POSITIVE_INFINITY)
+    expectNumber(`${call}: most`, most, 0, "whole");
+  if (blend && score !== undefined && score < 0)
+    throw new RangeError(`${call}: boxes are blended by scores from 0 up, but those above ${score} count`);
 }
 
 /** Rows of left, top, right and bottom of boxes with any two opposite corners. */
@@ -70,11 +85,9 @@ export function keep(
 ): Kept[] {
   expectNumbers("nms: scores", scores);
   if (sides.length !== 4 * scores.length)
-    throw new RangeError(`${sides.length} numbers are not 4 for each of ${scores.length} scores`);
+    throw new RangeError(`nms: ${sides.length} numbers are not 4 for each of ${scores.length} scores`);
   if (classes && classes.length !== scores.length)
-    throw new RangeError(`there are ${classes.length} classes for ${scores.length} boxes`);
-  if (blend && least < 0)
-    throw new RangeError(`boxes are blended by scores from 0 up, but those above ${least} count`);
+    throw new RangeError(`nms: there are ${classes.length} classes for ${scores.length} boxes`);
   const scoreOf = (index: number): number => scores[index] ?? 0;
   const order = Array.from({ length: scores.length }, (_, index) => index)
     .filter((index) => scoreOf(index) > least)
@@ -118,7 +131,7 @@ function firstOver(overlap: number, box: readonly number[], rows: Float64Array, 
   return count;
 }
 
-/** The mean of rows of `length` numbers, weighted by scores. */
+/** The mean of rows of `length` numbers, weighted by scores; the first row as it is if a score is infinite. */
 export function meanRow(
   rows: ArrayLike<number>,
   length: number,
@@ -126,11 +139,11 @@ export function meanRow(
   scores: ArrayLike<number>,
 ): number[] {
   const numberOf = (row: number, at: number): number => rows[row * length + at] ?? 0;
-  const [only = 0, ...others] = members;
-  // Not by weights, for which the numbers of a single row would be rounded.
-  if (others.length === 0) return Array.from({ length }, (_, at) => numberOf(only, at));
   let total = 0;
   for (const row of members) total += scores[row] ?? 0;
+  // The numbers of a single row are not rounded.
+  if (members.length === 1 || total === Number.POSITIVE_INFINITY)
+    return Array.from({ length }, (_, at) => numberOf(members[0] ?? 0, at));
   return Array.from({ length }, (_, at) => {
     let sum = 0;
     for (const row of members) sum += numberOf(row, at) * (scores[row] ?? 0);

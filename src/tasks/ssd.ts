@@ -1,10 +1,11 @@
 // Detectors with anchors, as SSD (Liu et al. 2016, arXiv:1512.02325): BlazeFace, SSD MobileNet and their like.
 
+import { checkOptions } from "#runtime/options.js";
 import type { AnchorOptions } from "./anchors.js";
 import { ssdAnchors } from "./anchors.js";
 import type { DetectOptions, Detector, PictureNet } from "./detector.js";
 import { expectOneOf, makeDetector, outputShape } from "./detector.js";
-import { expectNumbers } from "./numbers.js";
+import { expectNumbers, tasks } from "./numbers.js";
 import type { Activation } from "./values.js";
 import { activated, activations, joinedAll } from "./values.js";
 
@@ -19,7 +20,7 @@ export interface BoxOptions {
 }
 
 /** The heads of an SSD detector. */
-export interface SsdOptions<Input extends string = string, Output extends string = string>
+export interface SsdOptions<Input extends string = never, Output extends string = string>
   extends DetectOptions<Input>, BoxOptions {
   /** How the anchors lie, for the size of the input if none is said; or rows of center x, center y, width and height, from 0 to 1. */
   readonly anchors: (Omit<AnchorOptions, "size"> & Partial<AnchorOptions>) | ArrayLike<number>;
@@ -46,12 +47,15 @@ export function ssdDetector<Input extends string, Output extends string>(
       throw new TypeError(
         "ssdDetector: anchors must be { strides, … } or an array with four numbers for each anchor",
       );
+    divisorsOf("ssdDetector", options);
     const anchors = "strides" in lie ? ssdAnchors({ size: [width, height], ...lie }) : lie;
+    expectAnchors("ssdDetector", anchors);
     const [boxNames, scoreNames] = [options.boxes, options.scores].map((names) => {
       const list: readonly Output[] = Array.isArray(names) ? names : [names as Output];
       for (const name of list) outputShape("ssdDetector", net, name);
       return list;
     });
+    const whose = `${net.name}: ssdDetector`;
     return (outputs) => {
       const all = (names: readonly Output[] = []): Float32Array =>
         joinedAll(names.map((name) => outputs[name]));
@@ -59,18 +63,18 @@ export function ssdDetector<Input extends string, Output extends string>(
       const scores = all(scoreNames);
       const count = anchors.length / 4;
       return {
-        boxes: ssdBoxes(raw, anchors, options),
-        points: ssdPoints(raw, anchors, options),
+        boxes: boxesOf(whose, raw, anchors, options),
+        points: pointsOf(whose, raw, anchors, options),
         scores: activated(scores, scores.length / count, activation),
       };
     };
   });
 }
 
+const boxKinds = { scale: "", exponential: "boolean", yFirst: "boolean" };
+
 const ssdKinds = {
-  scale: "",
-  exponential: "boolean",
-  yFirst: "boolean",
+  ...boxKinds,
   anchors: "",
   boxes: "",
   scores: "",
@@ -84,10 +88,21 @@ const ssdKinds = {
 export function ssdBoxes(
   raw: ArrayLike<number>,
   anchors: ArrayLike<number>,
-  { scale = 1, exponential = false, yFirst = false }: BoxOptions = {},
+  options: BoxOptions = {},
 ): Float32Array {
-  const { count, length } = rowsOf("ssdBoxes", raw, anchors);
-  const divisors = typeof scale === "number" ? [scale, scale, scale, scale] : scale;
+  checkOptions(tasks, "ssdBoxes", options, boxKinds);
+  return boxesOf("ssdBoxes", raw, anchors, options);
+}
+
+function boxesOf(
+  call: string,
+  raw: ArrayLike<number>,
+  anchors: ArrayLike<number>,
+  options: BoxOptions,
+): Float32Array {
+  const { exponential = false, yFirst = false } = options;
+  const { count, length } = rowsOf(call, raw, anchors);
+  const divisors = divisorsOf(call, options);
   const order = yFirst ? [1, 0, 3, 2] : [0, 1, 2, 3];
   const boxes = new Float32Array(4 * count);
   for (let at = 0; at < count; at++) {
@@ -112,10 +127,21 @@ export function ssdBoxes(
 export function ssdPoints(
   raw: ArrayLike<number>,
   anchors: ArrayLike<number>,
-  { scale = 1, yFirst = false }: BoxOptions = {},
+  options: BoxOptions = {},
 ): Float32Array {
-  const { count, length } = rowsOf("ssdPoints", raw, anchors);
-  const divisors = typeof scale === "number" ? [scale, scale] : scale;
+  checkOptions(tasks, "ssdPoints", options, boxKinds);
+  return pointsOf("ssdPoints", raw, anchors, options);
+}
+
+function pointsOf(
+  call: string,
+  raw: ArrayLike<number>,
+  anchors: ArrayLike<number>,
+  options: BoxOptions,
+): Float32Array {
+  const { yFirst = false } = options;
+  const { count, length } = rowsOf(call, raw, anchors);
+  const divisors = divisorsOf(call, options);
   const each = 2 * Math.floor((length - 4) / 2);
   return Float32Array.from({ length: count * each }, (_, at) => {
     const row = Math.floor(at / each);
@@ -133,10 +159,28 @@ function rowsOf(
   anchors: ArrayLike<number>,
 ): { readonly count: number; readonly length: number } {
   expectNumbers(`${call}: raw`, raw);
-  expectNumbers(`${call}: anchors`, anchors);
+  expectAnchors(call, anchors);
   const count = anchors.length / 4;
-  const length = raw.length / count;
-  if (!Number.isInteger(length) || length < 4)
-    throw new RangeError(`${raw.length} numbers are not at least 4 for each of ${count} anchors`);
+  const length = count === 0 ? 4 : raw.length / count;
+  if (!Number.isInteger(length) || length < 4 || (count === 0 && raw.length > 0))
+    throw new RangeError(`${call}: ${raw.length} numbers are not at least 4 for each of ${count} anchors`);
   return { count, length };
+}
+
+/** Throws unless these are rows of four numbers. */
+function expectAnchors(call: string, anchors: ArrayLike<number>): void {
+  expectNumbers(`${call}: anchors`, anchors);
+  if (anchors.length % 4 !== 0)
+    throw new RangeError(`${call}: anchors are ${anchors.length} numbers, not four for each`);
+}
+
+/** By what x, y, width and height are divided. Throws if they are no numbers above 0. */
+function divisorsOf(call: string, { scale = 1 }: BoxOptions): readonly number[] {
+  const list: readonly unknown[] = Array.isArray(scale) ? scale : [scale, scale, scale, scale];
+  const isRight = (one: unknown): one is number => typeof one === "number" && one > 0;
+  if (list.length === 4 && list.every(isRight)) return list;
+  const given = Array.isArray(scale) ? `[${list.join(", ")}]` : JSON.stringify(scale);
+  throw new RangeError(
+    `${call}: scale must be one number above 0, or four for x, y, width and height, not ${given}`,
+  );
 }

@@ -62,7 +62,7 @@ export function columns(values: ArrayLike<number>, length: number, start: number
   const isRight = [length, start, end].every(Number.isInteger) && 0 <= start && start < end && end <= length;
   if (!isRight || values.length % length !== 0)
     throw new RangeError(
-      `${values.length} values have no columns from ${start} to ${end} in rows of ${length}`,
+      `columns: ${values.length} values have no columns from ${start} to ${end} in rows of ${length}`,
     );
   const width = end - start;
   return Float32Array.from(

@@ -3,20 +3,25 @@
 import type { PictureInput } from "#runtime/pixels.js";
 import type { DetectOptions, Detector, PictureNet } from "./detector.js";
 import { makeDetector, outputShape } from "./detector.js";
+import { expectStrides } from "./anchors.js";
 import type { Candidates } from "./found.js";
+import { expectNumber } from "./numbers.js";
 
 /** The head of a YOLO detector: for each box center x, center y, width, height, scores of classes, and key points. */
 export interface YoloOptions<
-  Input extends string = string,
-  Output extends string = string,
+  Input extends string = never,
+  Output extends string = never,
 > extends DetectOptions<Input> {
   /** The output with the boxes; by default the only one with three axes. */
   readonly output?: Output;
-  /** Whether the boxes are the last axis ([n, numbers, boxes], as in YOLOv8) or the one before; by default the longer one. */
+  /** Whether the boxes are the last axis ([n, numbers, boxes], as in YOLOv8) or the one before; by default the longer one, unless the numbers fit the other. */
   readonly boxesLast?: boolean;
   /** Whether a score of the box itself stands before those of classes, and is multiplied by them, as in YOLOv5 and YOLOX; false by default. */
   readonly objectness?: boolean;
-  /** How many classes there are; by default as many as `labels`, else one with key points, and without them what is left. */
+  /**
+   * How many classes there are, with the background if they have one; by default as many as `labels` say, else one with key points, and
+   * without them what is left.
+   */
   readonly classes?: number;
   /** How many key points follow, each with x, y and, if there is room, a score; 0 by default. */
   readonly keyPoints?: number;
@@ -68,6 +73,9 @@ function headOf<Output extends string>(
   net: PictureNet<string, Output>,
   options: YoloOptions<string, Output>,
 ): Head<Output> {
+  const { objectness = false, keyPoints = 0, labels } = options;
+  expectNumber("yoloDetector: keyPoints", keyPoints, 0, "whole");
+  if (options.classes !== undefined) expectNumber("yoloDetector: classes", options.classes, 1, "whole");
   const names = Object.keys(net.outputs) as Output[];
   const [only, ...others] = names.filter((name) => net.outputs[name].length === 3);
   const output = options.output ?? (others.length === 0 ? only : undefined);
@@ -81,31 +89,53 @@ function headOf<Output extends string>(
     throw new TypeError(
       `yoloDetector: output ${JSON.stringify(output)} is [${shape.join(", ")}], not [n, numbers, boxes] or [n, boxes, numbers]`,
     );
-  const { objectness = false, keyPoints = 0, labels, boxesLast = b > a } = options;
+  const background = Number(options.background !== undefined);
+  const own = labels?.length ?? (keyPoints > 0 ? 1 : undefined);
+  const known = options.classes ?? (own === undefined ? undefined : own + background);
+  if (labels && known !== labels.length + background)
+    throw new RangeError(
+      `yoloDetector: ${labels.length} labels are not those of ${known} classes${background > 0 ? ", of which one is the background" : ""}`,
+    );
+  const before = 4 + Number(objectness);
+  /** Whether a box has as many numbers. Coefficients may follow the classes if another output has as many masks. */
+  const fits = (length: number): boolean => {
+    const behind = length - before - (known ?? 0);
+    if (keyPoints > 0) return behind === 2 * keyPoints || behind === 3 * keyPoints;
+    return behind === 0 || names.some((name) => hasMasks(net.outputs[name], behind));
+  };
+  const isSure = known !== undefined && fits(a) !== fits(b);
+  if (options.boxesLast === undefined && !isSure && a === b)
+    throw new TypeError(
+      `yoloDetector: output ${JSON.stringify(output)} is [${shape.join(", ")}]; say by boxesLast whether the boxes are the last axis`,
+    );
+  const { boxesLast = isSure ? fits(a) : b > a } = options;
   const [count, length] = boxesLast ? [b, a] : [a, b];
-  const rest = length - 4 - Number(objectness);
-  const classes = options.classes ?? labels?.length ?? (keyPoints > 0 ? 1 : rest);
-  const ofPoint = keyPoints > 0 ? Math.min(3, Math.floor((rest - classes) / keyPoints)) : 2;
-  // With key points, nothing follows them.
-  const isRight = keyPoints > 0 ? ofPoint >= 2 && classes + keyPoints * ofPoint === rest : classes <= rest;
-  if (!(Number.isInteger(classes) && classes > 0 && isRight)) {
+  const rest = length - before;
+  const classes = known ?? rest;
+  const isFree = options.classes !== undefined && keyPoints === 0;
+  if (classes < 1 || !(isFree ? classes <= rest : known === undefined || fits(length))) {
     const score = objectness ? ", a score" : "";
     const points = keyPoints > 0 ? ` and ${keyPoints} key points` : "";
+    const help =
+      points || classes >= rest ? "" : "; if others follow the classes, say by classes how many there are";
     throw new RangeError(
-      `yoloDetector: ${length} numbers for each box are not its place${score}, ${classes} classes${points}`,
+      `yoloDetector: ${length} numbers for each box are not its place${score}, ${classes} classes${points}${help}`,
     );
   }
+  const ofPoint = keyPoints > 0 ? (rest - classes) / keyPoints : 2;
   return { output, boxesLast, count, length, classes, ofPoint };
+}
+
+/** Whether an output is as many masks: [n, masks, height, width] or [n, height, width, masks]. */
+function hasMasks(shape: readonly (number | string)[], count: number): boolean {
+  return shape.length === 4 && (shape[1] === count || shape[3] === count);
 }
 
 /** The cells of layers, one after another: x and y of each and its size, in pixels. Throws if there are not as many cells as boxes. */
 function gridOf(strides: readonly number[], { width, height }: PictureInput, count: number): Float32Array {
   const cells: number[] = [];
+  expectStrides("yoloDetector", strides);
   for (const stride of strides) {
-    if (!(Number.isSafeInteger(stride) && stride > 0))
-      throw new RangeError(
-        `yoloDetector: a stride must be a whole number of pixels from 1 up, not ${stride}`,
-      );
     const columns = Math.floor(width / stride);
     for (let at = 0; at < columns * Math.floor(height / stride); at++)
       cells.push((at % columns) * stride, Math.floor(at / columns) * stride, stride);
@@ -120,7 +150,7 @@ function gridOf(strides: readonly number[], { width, height }: PictureInput, cou
 function candidatesOf(
   values: Float32Array,
   { boxesLast, count, length, classes, ofPoint }: Head,
-  { objectness = false, keyPoints = 0, pixels = true }: YoloOptions,
+  { objectness = false, keyPoints = 0, pixels = true }: YoloOptions<string, string>,
   { width, height }: PictureInput,
   grid: Float32Array | undefined,
 ): Candidates {

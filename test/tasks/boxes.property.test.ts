@@ -97,10 +97,10 @@ describe("ssdAnchors", () => {
     (value) => {
       const pixels = value as number;
       for (const strides of [[pixels], [8, pixels]])
-        expect(() => ssdAnchors({ size: 128, strides })).toThrow("a stride must be a whole number of pixels");
+        expect(() => ssdAnchors({ size: 128, strides })).toThrow("a stride must be a whole number from 1 up");
       for (const size of [pixels, [pixels, 128], [128, pixels]] as (number | [number, number])[])
         if (size !== undefined)
-          expect(() => ssdAnchors({ size, strides: [8] })).toThrow("a size must be a whole number of pixels");
+          expect(() => ssdAnchors({ size, strides: [8] })).toThrow("a size must be a whole number from 1 up");
     },
   );
 

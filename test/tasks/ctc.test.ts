@@ -40,12 +40,21 @@ describe("ctcText", () => {
     expect(ctcText(values, ["", "<x>"]).text).toBe("<x><x>");
   });
 
+  test("values that are not numbers are never the largest, and a step of them is a blank", () => {
+    const { NaN: none } = Number;
+    const values = [none, 0.9, 0.1, 0, 0.9, none, 0.1, 0, none, none, none, none, none, 0.2, 0.7, 0];
+    expect(ctcText(values, labels)).toEqual({ text: "ab", score: 0.8 });
+    expect(ctcText([none, none], ["a", "#"], { blank: 1 }).text).toBe("");
+  });
+
   test("ties go to the first label", () => {
     expect(ctcText([0.5, 0.5, 0, 0], labels).text).toBe("");
     expect(ctcText([0.1, 0.5, 0.2, 0.5], labels).text).toBe("a");
   });
 
   test.each([
+    [{ a: 1 } as never, labels, {}, "ctcText: values must be an array of numbers"],
+    [[1], undefined as never, {}, "ctcText: labels must be a list, not undefined"],
     [[1, 2, 3], labels, {}, "3 values are no steps of 4 labels"],
     [[1], [], {}, "1 values are no steps of 0 labels"],
     [[1, 2, 3, 4], labels, { blank: 4 }, "blank must be the index of one of 4 labels, not 4"],

@@ -277,7 +277,7 @@ describe("what is wrong is said", () => {
     [
       "a stride",
       () => yoloDetector(yolo([1, 6, 21]), { strides: [0] }),
-      "a stride must be a whole number of pixels from 1 up, not 0",
+      "a stride must be a whole number from 1 up, not 0",
     ],
     [
       "no anchors",
@@ -301,12 +301,12 @@ describe("what is wrong is said", () => {
     ],
     [
       "neither boxes nor rows",
-      () => boxDetector(heads, { boxes: "b" }),
+      () => boxDetector(heads, { boxes: "b" } as never),
       "boxDetector: give the outputs for boxes and scores, or the one for rows",
     ],
     [
       "boxes and rows",
-      () => boxDetector(heads, { boxes: "b", scores: "s", rows: "b" }),
+      () => boxDetector(heads, { boxes: "b", scores: "s", rows: "b" } as never),
       "boxDetector: give the outputs for boxes and scores, or the one for rows",
     ],
     [
@@ -323,19 +323,19 @@ describe("what is wrong is said", () => {
       "boxes that are cut off",
       { boxes: [1, 2, 3], scores: [1] },
       {},
-      "1 scores do not fit 3 numbers of boxes",
+      "small: detector: 1 scores do not fit 3 numbers of boxes",
     ],
     [
       "scores that do not fit",
       { boxes: [0, 0, 1, 1, 0, 0, 1, 1], scores: [1, 2, 3] },
       {},
-      "3 scores do not fit 8 numbers of boxes; each box has four, and as many scores",
+      "3 scores do not fit 8 numbers of boxes; each box has four numbers and a score for each class",
     ],
     [
       "several scores and a class",
       { ...one, scores: [1, 2], classes: [0] },
       {},
-      "each box has four, and one score",
+      "each box has four numbers and one score",
     ],
     ["classes of other boxes", { ...one, classes: [0, 1] }, {}, "there are 2 classes for 1 boxes"],
     [

@@ -31,6 +31,18 @@ test("detectors take nets of all targets", () => {
   const lists: Found[][] = await find([picture, { picture, x: 1 }], { signal });
   yoloDetector(net, { input: "image", output: "boxes" });
   boxDetector(net, { boxes: "boxes", scores: "scores" });
+  const usual: DetectOptions = { overlap: 0.3, labels: names };
+  const any: Found[] | Found[][] = await boxDetector(net, { ...usual, rows: "boxes" })(either);
+  ssdDetector(net, { ...usual, anchors: { strides: [8] }, boxes: "boxes", scores: "scores" });
+  yoloDetector(net, { ...usual, output: "boxes" });
+  // @ts-expect-error: neither boxes nor rows
+  boxDetector(net, {});
+  // @ts-expect-error: boxes without scores
+  boxDetector(net, { boxes: "boxes" });
+  // @ts-expect-error: boxes and rows
+  boxDetector(net, { boxes: "boxes", scores: "scores", rows: "boxes" });
+  // @ts-expect-error: an option of the detector
+  await find(picture, { score: 0.5 });
   detector(net, ({ boxes, scores }, { width }) => ({ boxes, scores: scores.map((score) => score / width) }), { labels: names });
   // @ts-expect-error: an output that the net has not
   boxDetector(net, { boxes: "boxes", scores: "classes" });
@@ -46,16 +58,17 @@ test("detectors take nets of all targets", () => {
   await find("cat.png");
   // @ts-expect-error: not awaited
   yoloDetector(load_${target}());
-  console.log(lists);
+  console.log(lists, any);
 }
 `,
   );
   writeFileSync(
     join(folder, "uses.mts"),
-    `import type { Found } from "cleave/tasks";
+    `import type { DetectOptions, Found } from "cleave/tasks";
 import { boxDetector, detector, ssdDetector, yoloDetector } from "cleave/tasks";
 declare const picture: HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | ImageBitmap | ImageData;
 declare const signal: AbortSignal;
+declare const either: typeof picture | (typeof picture)[];
 ${uses.join("")}`,
   );
   const compilerOptions = {
