@@ -17,7 +17,7 @@ export type { BoxOptions, SsdOptions } from "./ssd.js";
 export { yoloDetector } from "./yolo.js";
 export type { YoloOptions } from "./yolo.js";
 export { boxDetector } from "./finished.js";
-export type { FinishedOptions } from "./finished.js";
+export type { FinishedBoxes, FinishedForm, FinishedOptions, FinishedRows } from "./finished.js";
 export { maskToImageData, peaks } from "./maps.js";
 export type { Color, MapSize, MaskImage, Peak, PeakOptions } from "./maps.js";
 export { regions } from "./regions.js";

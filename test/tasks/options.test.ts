@@ -1,9 +1,12 @@
 // What options and shapes mean that are rare, and what is said if they are wrong.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Detector, PictureNet, YoloOptions } from "../../src/tasks/index.js";
+import type { Detector, Found, PictureNet, YoloOptions } from "../../src/tasks/index.js";
 import {
   boxDetector,
+  columns,
   detector,
   maskToImageData,
   nms,
@@ -239,4 +242,49 @@ test("outputs that do not fit the anchors are said with the net and the call", a
   await expect(find(picture)).rejects.toThrow(
     "small: ssdDetector: 3 numbers are not at least 4 for each of 2 anchors",
   );
+});
+
+describe("the functions of docs/pictures.md for longer rows", () => {
+  const manual = readFileSync(join(import.meta.dirname, "../../docs/pictures.md"), "utf8");
+  const blocks = [...manual.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
+  /** What a block of the page defines, for a net. */
+  const defined = (
+    word: string,
+    net: PictureNet,
+    names: string,
+  ): Record<string, (given: unknown) => unknown> => {
+    const text = blocks.find((block) => block.includes(word)) ?? "";
+    // oxlint-disable-next-line typescript/no-implied-eval
+    return new Function("net", "detector", "columns", `${text}\nreturn { ${names} };`)(
+      net,
+      detector,
+      columns,
+    ) as Record<string, (given: unknown) => unknown>;
+  };
+
+  test("key points", async () => {
+    const row = [8, 8, 24, 16, 0.9, 0, ...Array.from({ length: 17 }, (_, at) => [at, 2 * at, 0.5]).flat()];
+    const net = netOf({ output0: { shape: [1, 1, 57], values: row } });
+    const [one] = (await defined("columns(output0, 57", net, "find").find!(picture)) as Found[];
+    expect(one).toMatchObject({ label: "0", x: 8, y: 8, width: 16, height: 8 });
+    expect(one!.points.map(({ x, y }) => [Math.round(x), Math.round(y)])).toEqual(
+      Array.from({ length: 17 }, (_, at) => [at, 2 * at]),
+    );
+  });
+
+  test("masks", async () => {
+    const count = 8400;
+    const values = new Float32Array(116 * count);
+    const row = Float32Array.from(
+      { length: 116 },
+      (_, at) => [32, 16, 8, 4][at] ?? (at < 84 ? at / 100 : at),
+    );
+    for (const [at, value] of row.entries()) values[at * count + 7] = value;
+    const net = netOf({ output0: { shape: [1, 116, count], values } });
+    const { find, of } = defined("coefficientsOf", net, "find, of: (one) => coefficientsOf(one)");
+    const found = (await find!(picture)) as Found[];
+    expect(found).toEqual(await yoloDetector(net, { classes: 80 })(picture));
+    expect(found).toHaveLength(1);
+    expect(of!(found[0])).toEqual([...row.subarray(84)]);
+  });
 });
