@@ -58,7 +58,7 @@ export function placing(within: Rectangle, { height, width, fit, crop }: Picture
   return { from: { x: x - w / 2, y: y - h / 2, width: w, height: h }, width: toWidth, height: toHeight };
 }
 
-/** A part of a picture in another size, with so many bytes of each pixel: see `resized`. */
+/** Resizes a part of a picture; each pixel of the result has `channels` bytes. `resized` is one. */
 export type Resize = (pixels: Pixels, place: Placing, channels: number) => Pixels;
 
 /** Pixels as values of an input, in `values` from `start` on. */

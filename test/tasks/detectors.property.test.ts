@@ -93,6 +93,9 @@ function expected(things: readonly Thing[], { acrossClasses = false } = {}): Omi
 const shared = { score: 0.5, overlap: 0.3, labels: ["cat", "dog", "hen"] };
 const logit = (probability: number): number => Math.log(probability / (1 - probability));
 
+/** The center and the size. */
+const placeOf = ({ x, y, width, height }: Thing): number[] => [x, y, width, height];
+
 /** Rows as the last axis but one, or as the last. */
 function transposed(rows: readonly (readonly number[])[]): number[] {
   return rows[0]!.flatMap((_, at) => rows.map((row) => row[at]!));
@@ -108,7 +111,7 @@ const kinds: Readonly<
   "YOLOv8, pixels": {
     points: "none",
     make: (things) => {
-      const rows = things.map((one) => [one.x, one.y, one.width, one.height, ...one.scores]);
+      const rows = things.map((one) => [...placeOf(one), ...one.scores]);
       return yoloDetector(
         netOf({ output0: { shape: [1, 7, rows.length], values: transposed(rows) } }),
         shared,
@@ -137,14 +140,7 @@ const kinds: Readonly<
   "YOLOv8 of poses": {
     points: "scores",
     make: (things) => {
-      const rows = things.map((one) => [
-        one.x,
-        one.y,
-        one.width,
-        one.height,
-        ...one.scores,
-        ...one.points.flat(),
-      ]);
+      const rows = things.map((one) => [...placeOf(one), ...one.scores, ...one.points.flat()]);
       return yoloDetector(netOf({ output0: { shape: ["N", 13, rows.length], values: transposed(rows) } }), {
         ...shared,
         keyPoints: pointCount,
@@ -154,14 +150,7 @@ const kinds: Readonly<
   YOLOv5: {
     points: "none",
     make: (things) => {
-      const rows = things.map((one) => [
-        one.x,
-        one.y,
-        one.width,
-        one.height,
-        0.5,
-        ...one.scores.map((score) => 2 * score),
-      ]);
+      const rows = things.map((one) => [...placeOf(one), 0.5, ...one.scores.map((score) => 2 * score)]);
       return yoloDetector(netOf({ output: { shape: [1, rows.length, 8], values: rows.flat() } }), {
         ...shared,
         objectness: true,

@@ -41,7 +41,7 @@ const add = (name: Name, value: Code): Code => set(name, op("i32.add", get(name)
 const less = (name: Name, by: number): Code =>
   localTee(names.indexOf(name), op("i32.sub", get(name), i32Const(by)));
 
-/** The results of an entry, so many at a time while there are as many. */
+/** A loop over the results of an entry that computes `many` of them in each step, as long as that many are left. */
 function results(many: number): Code {
   const each = Array.from({ length: many }, (_, at) => at);
   /** The address of the result at `at` steps behind an address. */
